@@ -1,0 +1,33 @@
+// Which operation a method and a path under gemini_pass mean.
+#pragma once
+
+#include "core/base/result.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace gw::openai {
+
+enum class Operation : std::uint8_t {
+    chat_completions,
+    models,
+    model
+};
+
+/// "chat_completions", "models": for variables and metrics.
+std::string_view name_of(Operation operation);
+
+struct Route {
+    Operation operation;
+    std::string_view model;         // Operation::model: the rest of the path
+};
+
+/// method: "GET". uri: the decoded path. prefix: what the location stands
+/// for; a URI that does not begin with it is taken whole. Below the prefix
+/// "v1/x" and "x" are the same, unless the prefix itself ends in "v1/": then
+/// "/v1/v1/x" is refused with a message that names the right base URL.
+/// Errors: unknown_url, method_not_allowed (param holds the Allow list).
+Result<Route> route(std::string_view method, std::string_view uri,
+    std::string_view prefix);
+
+}

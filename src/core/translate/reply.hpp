@@ -1,0 +1,48 @@
+// A whole Gemini answer -> a chat completion.
+// Source: reference/chat-response.md.
+#pragma once
+
+#include "core/base/arena.hpp"
+#include "core/base/output.hpp"
+#include "core/base/result.hpp"
+#include "core/gemini/generate_reply.hpp"
+#include "core/openai/chat_reply.hpp"
+#include "core/translate/outcome.hpp"
+#include "core/translate/request.hpp"
+
+#include <optional>
+#include <string_view>
+
+namespace gw::translate {
+
+struct ReplyOptions {
+    openai::ReplyHead head;
+    Thoughts thoughts = Thoughts::field;
+    bool include_usage = false;     // streams: stream_options.include_usage
+    bool logprobs = false;          // the client asked for them
+};
+
+/// What came of a body.
+enum class ReplyState {
+    complete,           // written
+    empty,              // nothing in it and another try may help; `out` was
+                        // not touched unless write_empty
+    failed              // an error object in a 200; see upstream_error
+};
+
+struct Reply {
+    ReplyState state = ReplyState::complete;
+    Outcome outcome;
+    gemini::UpstreamError upstream_error;   // failed
+    Error error;                            // empty: what to tell the client
+};
+
+/// Writes the completion to out. Error (upstream_failed): not a
+/// GenerateContentResponse. write_empty: an answer without content is written
+/// as it is where that makes sense (a STOP without text), because there is no
+/// other try; where it does not, state is empty and error says why.
+Result<Reply> to_chat_completion(std::string_view body,
+    const ReplyOptions &options, bool write_empty, Arena &arena,
+    Output &out);
+
+}

@@ -1,0 +1,35 @@
+// OpenAI chat request -> Gemini generate request.
+// Source: reference/chat-request.md.
+#pragma once
+
+#include "core/base/arena.hpp"
+#include "core/base/list.hpp"
+#include "core/base/result.hpp"
+#include "core/gemini/generate_request.hpp"
+#include "core/openai/chat_request.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace gw::translate {
+
+enum class Thoughts : std::uint8_t { field, inline_tags, hide };
+
+/// What the operator set for the place the request came to.
+struct RequestOptions {
+    /// The upstream model id, aliases resolved, prefixes stripped.
+    std::string_view model;
+    /// gemini_safety; sent when the client sends none.
+    const gemini::SafetySetting *safety = nullptr;
+    std::size_t safety_count = 0;
+};
+
+/// Fills out, whose slices point into request, the arena or static memory.
+/// Guarantees what reference/chat-request.md 5.2 asks of `contents`: never
+/// empty, no empty parts, neighbours of one role merged, a user turn first and
+/// (where the family needs it) last. Errors are bad_request with the param.
+Result<void> to_generate_request(const openai::ChatRequest &request,
+    const RequestOptions &options, Arena &arena,
+    gemini::GenerateRequest &out);
+
+}
