@@ -1,6 +1,7 @@
 // Small things about text that every part needs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,6 +38,12 @@ std::uint64_t hash64(std::string_view text, std::uint64_t seed = 0);
 std::string scrub(std::string_view text, std::string_view secret = {},
     std::size_t limit = 2048);
 
+/// By the letter of RFC 3629: no overlong forms, no surrogates, nothing above
+/// U+10FFFF.
 bool valid_utf8(std::string_view text);
+
+/// The bytes of the UTF-8 sequence that text begins with; 0: it begins with
+/// none.
+std::size_t utf8_sequence(std::string_view text);
 
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,12 +58,21 @@ struct UpstreamError {
     std::string reason;             // ErrorInfo.reason
     std::string quota_limit_value;  // ErrorInfo.metadata
     std::vector<QuotaViolation> violations;
-    std::optional<std::int64_t> retry_delay_ms;     // RetryInfo, else prose
+    std::optional<std::int64_t> retry_delay_ms;     // RetryInfo, else
+                                    // ErrorInfo's quotaResetDelay
     std::string field;              // BadRequest.fieldViolations[0].field
+    std::string detail;             // DebugInfo.detail: never shown
     bool json = false;              // the body was an error object
+    bool html = false;              // message is the text of a page
 };
 
-/// Reads an error body: an object, an array of one, HTML, text or nothing.
+/// At most so much of a body is looked at, so many bytes of one string and so
+/// many violations are kept.
+constexpr std::size_t max_error_body = 1024 * 1024;
+constexpr std::size_t max_error_text = 4096;
+constexpr std::size_t max_violations = 16;
+
+/// Reads an error body: an object, an array with one, HTML, text or nothing.
 /// Never fails: what cannot be read is told by the status alone.
 UpstreamError parse_error(int http_status, std::string_view body);
 
@@ -75,8 +85,9 @@ enum class Action : std::uint8_t {
 struct Verdict {
     FailureClass failure = FailureClass::none;
     Action action = Action::answer;
-    /// How long upstream asked to wait, from its body or from Retry-After;
-    /// not clamped. nullopt: it did not say.
+    /// How long upstream asked to wait: RetryInfo, else Retry-After, else its
+    /// prose; not clamped. nullopt: it did not say, or said what it cannot
+    /// mean (a minute for a daily quota or for a limit of 0).
     std::optional<std::int64_t> retry_after_ms;
     /// rate_limit by a mix of per-day and per-minute violations: the second
     /// in a row right after its delay means the day (keys/cooldown decides).

@@ -40,6 +40,7 @@ struct Family {
     bool tools_with_json;           // functions together with a JSON reply
     bool function_call_ids;         // functionCall.id both ways
     std::int32_t output_tokens;     // the most it writes; clients send more
+    std::int32_t unary_output_tokens;       // the same without streaming
 };
 
 /// The family of an upstream model id (no "models/" prefix).

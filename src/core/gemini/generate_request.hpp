@@ -98,7 +98,7 @@ struct GenerationConfig {
     std::optional<std::int64_t> max_output_tokens;
     std::optional<json::Number> temperature;
     std::optional<json::Number> top_p;
-    std::optional<json::Number> top_k;
+    std::optional<std::int64_t> top_k;
     std::optional<std::int64_t> seed;
     std::optional<json::Number> presence_penalty;
     std::optional<json::Number> frequency_penalty;
@@ -126,7 +126,8 @@ struct GenerateRequest {
 /// Long slices are given to Output::append_lasting.
 void write(const GenerateRequest &request, Output &out);
 
-/// Tokens the input will cost, roughly: within a fifth for usual text.
+/// Tokens the input will cost, roughly: within a fifth for usual text. Media
+/// are reckoned by their size, which says less.
 /// Source: reference/quotas.md section 6.
 std::int64_t estimate_tokens(const GenerateRequest &request);
 

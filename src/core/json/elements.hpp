@@ -19,18 +19,22 @@ public:
 
     /// Takes bytes from the front of `bytes`. object: `object` is one whole
     /// top-level object, valid until the next call; call again with the rest.
-    /// more: all bytes were taken.
+    /// It is not copied when it lies whole in `bytes`. more: all bytes were
+    /// taken. too_large: there is no way on from here.
     Step next(std::string_view &bytes, std::string_view &object);
 
     /// Whether an object was begun and has not ended.
     bool inside() const { return depth_ > 0; }
 
 private:
+    std::size_t size_of_rest(std::string_view bytes);
+
     std::size_t max_;
     std::size_t depth_ = 0;
     bool in_string_ = false;
     bool escape_ = false;
-    bool taken_ = false;
+    bool taken_ = false;        // kept_ was given away and may go
+    bool failed_ = false;
     std::string kept_;
 };
 

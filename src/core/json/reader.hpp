@@ -96,7 +96,6 @@ enum class Strictness { strict, lenient };
 class Reader {
 public:
     Reader(Arena &arena, Strictness strictness);
-    ~Reader();
 
     Reader(const Reader &) = delete;
     Reader &operator=(const Reader &) = delete;
@@ -124,7 +123,8 @@ private:
     struct State;
 
     Arena &arena_;
-    State *state_;
+    Strictness strictness_;
+    State *state_ = nullptr;        // lives in read()
 };
 
 /// Reads text into an object of type T by its shape.

@@ -43,7 +43,8 @@ public:
     /// false: the same token is there already.
     bool add(Client client);
 
-    /// nullptr: nobody. The pointer lives as long as the set.
+    /// nullptr: nobody. The pointer lives as long as the set, if nothing is
+    /// added after it.
     const Client *find(std::string_view token) const;
 
     std::size_t size() const { return clients_.size(); }

@@ -32,6 +32,10 @@ constexpr std::int64_t min_rest_ms = 1000;
 constexpr std::int64_t max_rest_ms = 24 * 3600 * 1000LL;
 constexpr std::int64_t daily_from_ms = 5 * 60 * 1000LL;
 
+/// A failure later than this after the rest's end is not a repetition: the
+/// doubling starts over, and nothing in the ended rest means anything.
+constexpr std::int64_t repeat_within_ms = 10 * 60 * 1000LL;
+
 /// The operator's `cooldown CLASS TIME|off`.
 struct CooldownRules {
     static constexpr std::int64_t by_default = -1;
@@ -52,6 +56,11 @@ FailureClass settle_class(const Rest &before, const gemini::Verdict &verdict,
 /// The rest that follows. Upstream's own time comes first, clamped; then the
 /// operator's; then the default, doubled for each repeat where the class
 /// doubles. until_ms == 0: nothing rests (none, or `off`).
+///
+/// A rest that is still active is never shortened. The same class extends it
+/// only by upstream's own later time and does not double it: many tries under
+/// way fail together, and that is one failure. Of two classes the later end
+/// stays. Doubling needs a rest that has ended, at most repeat_within_ms ago.
 Rest next_rest(const Rest &before, const gemini::Verdict &verdict,
     const CooldownRules &rules, std::int64_t now_ms);
 

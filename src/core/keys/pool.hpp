@@ -3,8 +3,11 @@
 #pragma once
 
 #include "core/gemini/error.hpp"
+#include "core/keys/candidates.hpp"
+#include "core/keys/cells.hpp"
 #include "core/keys/cooldown.hpp"
 #include "core/keys/record.hpp"
+#include "core/keys/window.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +80,7 @@ struct Choice {
     std::size_t credential = nobody;        // index into credentials()
     Shortage shortage = Shortage::none;
     std::int64_t back_at_ms = 0;            // the soonest, when known
+    std::size_t looked_at = 0;              // what finding it took
     bool ok() const { return credential != nobody; }
 };
 
@@ -97,21 +101,25 @@ public:
     /// larger pool is looked at only when all of these rest.
     static constexpr std::size_t max_looked_at = 16;
 
+    /// A secret given twice counts once, as it was given first. Those without
+    /// a name get their masked secret for one.
     Pool(std::vector<Credential> credentials, PoolOptions options);
 
-    /// Takes zeroed shared memory of layout.bytes() into use.
+    /// Takes zeroed shared memory of layout.bytes(), aligned to 64, into use.
     static void format(void *memory, const Layout &layout);
 
     /// Whether memory was formatted by this layout version with this layout.
     static bool formatted(const void *memory, const Layout &layout);
 
     /// Carries rests, counters and names over from another pool's memory of
-    /// another size (the zone was resized). Both must be formatted.
+    /// another size (the zone was resized). Both must be formatted, `to` not
+    /// adopted yet.
     static void migrate(void *to, const void *from);
 
     /// Binds the credentials to their records: those known by id keep their
     /// state, new ones get a free slot (or one that no configuration has
-    /// named for longest). false: more credentials than slots.
+    /// named for longest). false: more credentials than slots, and nothing
+    /// has changed. In the master, before workers inherit it.
     bool adopt(void *memory);
 
     const std::vector<Credential> &credentials() const
@@ -119,7 +127,11 @@ public:
         return credentials_;
     }
 
-    /// O(1) in the number of credentials while some are usable.
+    /// O(1) in the number of credentials while some are usable (O(log n) with
+    /// weights). Takes the ticket of what it chooses at once, so that workers
+    /// that choose at the same time see each other's choice; a plain store,
+    /// because two that still meet only share a key for one request. Without
+    /// quotas, headroom means the least recently used, by weight.
     Choice choose(const Wanted &wanted);
 
     /// A try goes out with it.
@@ -162,18 +174,60 @@ public:
     /// Every credential with its rests; not for a request's path.
     std::vector<View> view(std::int64_t now_ms) const;
 
+    /// How many credentials are not refused as a whole.
+    std::size_t usable(std::int64_t now_ms) const;
+
     /// Whether at least one credential is not refused; for health.
-    bool healthy(std::int64_t now_ms) const;
+    bool healthy(std::int64_t now_ms) const { return usable(now_ms) != 0; }
 
     Header &header() { return *header_; }
+    const Header &header() const { return *header_; }
+
+    /// Of clients and client addresses, in the same memory.
+    LimitTable limits() const
+    {
+        return LimitTable(limits_, header_->limit_capacity);
+    }
 
 private:
+    class Search;
+
+    /// What stands in a credential's way for a model.
+    struct Standing {
+        std::int64_t back_at_ms = 0;        // 0: nothing
+        bool refused = false;               // the key as a whole
+        bool quota = false;                 // rate_limit or daily_quota
+    };
+
+    /// The credential's record; nullptr: a later configuration has given its
+    /// slot away, and this worker is one of an older.
+    KeyRecord *record_of(const Credential &credential) const;
+
+    Standing standing(const Credential &credential, std::uint64_t model_hash,
+        std::int64_t now_ms) const;
+
+    /// One word's part of failed(). written: what it holds since; 0: it was
+    /// left alone.
+    struct Change {
+        Consequence consequence;
+        std::uint64_t before = 0;
+        std::uint64_t written = 0;
+    };
+
+    Change change(Word &word, const gemini::Verdict &verdict,
+        std::int64_t now_ms) const;
+
+    Consequence rest_cell(std::uint64_t owner, std::string_view model,
+        const gemini::Verdict &verdict, std::int64_t now_ms);
+
     std::vector<Credential> credentials_;
     PoolOptions options_;
+    CandidateIndex candidates_;
     Header *header_ = nullptr;
     KeyRecord *keys_ = nullptr;
-    Cell *cells_ = nullptr;
-    ModelName *models_ = nullptr;
+    LimitRecord *limits_ = nullptr;
+    CellTable cells_;
+    ModelTable models_;
 };
 
 }

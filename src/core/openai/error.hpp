@@ -19,6 +19,9 @@ ErrorKind kind_of_status(int status);
 /// A message for a status that came without one.
 std::string_view message_of_status(int status);
 
+/// The "code" a client reads; empty: null. Lives as long as the error.
+std::string_view code_of(const Error &error);
+
 /// {"error":{"message","type","param","code"}}, all four always there.
 void write_error(const Error &error, Output &out);
 

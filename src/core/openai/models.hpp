@@ -6,10 +6,13 @@
 #include "core/base/list.hpp"
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
+#include "core/json/writer.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace gw::openai {
@@ -42,14 +45,17 @@ public:
 private:
     struct Model {
         std::string id;
-        std::string owned_by;
-        long input_tokens = 0;
-        long output_tokens = 0;
+        std::int64_t input_tokens = 0;      // 0: not known
+        std::int64_t output_tokens = 0;
     };
 
+    static void write_model(const Model &model, json::Writer &writer);
+
+    void add(Model model);
     const Model *find(std::string_view id) const;
 
     std::vector<Model> models_;
+    std::unordered_map<std::string, std::size_t> index_;
     std::size_t bytes_ = 0;
 };
 

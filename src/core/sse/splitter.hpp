@@ -25,7 +25,8 @@ public:
         more,           // all bytes were taken, no further event in them
         event,          // `data` holds one event's data
         bare_json,      // `data` holds one object that was not in an event
-        too_large       // an event over max_event: the stream is unusable
+        too_large       // an event over max_event: the stream is unusable,
+                        // and every further call says so
     };
 
     /// Takes bytes from the front of `bytes`. After event or bare_json call
@@ -37,14 +38,35 @@ public:
     Step finish(std::string_view &data);
 
 private:
+    /// What is known of the line at hand.
+    enum class Line {
+        begin,          // `matched_` bytes of "data:" so far
+        value_begin,    // behind the colon, where one space does not count
+        value,
+        ignored
+    };
+
+    Step fail();
+    void forget_delivered();
+    void skip_bom(std::string_view &bytes);
+    bool begin_value(std::string_view &whole);
+    bool take(std::string_view piece, std::string_view &whole);
+    bool take_value(std::string_view piece, std::string_view &whole);
+    void keep(std::string_view &whole);
+    bool end_line(std::string_view &whole);
+    Step next_bare(std::string_view &bytes, std::string_view &data);
+
     std::size_t max_;
-    bool started_ = false;
+    Line line_ = Line::begin;
+    std::size_t matched_ = 0;
+    std::size_t bom_matched_ = 0;
+    bool started_ = false;      // behind the place for a BOM
     bool bare_ = false;
-    bool skip_lf_ = false;
-    bool has_data_ = false;
-    bool delivered_ = false;
-    std::string line_;
-    std::string data_;
+    bool skip_lf_ = false;      // the last byte was a CR
+    bool has_data_ = false;     // the event at hand has a data line
+    bool delivered_ = false;    // data_ was given away and may go
+    bool failed_ = false;
+    std::string data_;          // of the event at hand, once it was cut
     json::Elements elements_;
 };
 

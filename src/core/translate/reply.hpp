@@ -17,6 +17,8 @@ namespace gw::translate {
 
 struct ReplyOptions {
     openai::ReplyHead head;
+    /// Random, unguessable: what generated tool call ids are made of.
+    std::string_view id_seed;
     Thoughts thoughts = Thoughts::field;
     bool include_usage = false;     // streams: stream_options.include_usage
     bool logprobs = false;          // the client asked for them

@@ -6,7 +6,12 @@
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
 #include "core/gemini/error.hpp"
+#include "core/gemini/generate_reply.hpp"
+#include "core/gemini/usage.hpp"
+#include "core/openai/chat_chunk.hpp"
 #include "core/sse/splitter.hpp"
+#include "core/translate/call_ids.hpp"
+#include "core/translate/choice_chunks.hpp"
 #include "core/translate/outcome.hpp"
 #include "core/translate/reply.hpp"
 
@@ -14,6 +19,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <string_view>
+#include <vector>
 
 namespace gw::translate {
 
@@ -83,12 +89,27 @@ public:
     bool saw_output() const { return saw_output_; }
 
 private:
-    struct Choice;
+    bool take(std::string_view data, Output &out);
+    bool take_elements(std::string_view data, Output &out);
+    bool take_object(std::string_view text, Output &out);
+    void take_candidate(const gemini::Candidate &candidate, Output &out);
+    void take_block(const gemini::PromptFeedback &feedback, Output &out);
+    StreamedChoice *choice_of(std::int64_t index);
+
+    bool sniff(std::string_view bytes);
+    StreamState fail(ErrorKind kind, std::string_view message);
+    StreamState fail_empty();
+    void write_ending(Output &out);
 
     ReplyOptions options_;
     sse::Splitter splitter_;
+    openai::ChunkWriter chunk_;
     Arena scratch_;
+    std::pmr::vector<StreamedChoice> choices_;
+    CallIds call_ids_;
     StreamState state_ = StreamState::quiet;
+    bool sniffed_ = false;          // the body's first character is known
+    bool ended_ = false;            // [DONE] or an error event is written
     bool empty_ = false;
     bool has_upstream_error_ = false;
     bool saw_output_ = false;

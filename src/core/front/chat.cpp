@@ -1,0 +1,168 @@
+#include "core/front/chat.hpp"
+
+#include "core/gemini/path.hpp"
+#include "core/openai/error.hpp"
+#include "core/translate/reply.hpp"
+
+#include <cstring>
+
+namespace gw::front {
+
+Chat::Chat(const Setting &setting, std::pmr::memory_resource *memory)
+    : setting_(setting), memory_(memory), arena_(memory)
+{
+    constexpr std::string_view prefix = "chatcmpl-";
+
+    std::size_t size = prefix.size() + setting.request_id.size();
+    char *id = arena_.allocate_text(size);
+    std::memcpy(id, prefix.data(), prefix.size());
+    std::memcpy(id + prefix.size(), setting.request_id.data(),
+        setting.request_id.size());
+    id_ = {id, size};
+}
+
+Result<void> Chat::read(std::string_view body)
+{
+    auto parsed = openai::parse(body, arena_, request_);
+
+    if (!parsed) {
+        return parsed;
+    }
+
+    model_ = request_.model.decode(arena_);
+    streams_ = request_.stream.value_or(false);
+
+    return {};
+}
+
+Result<void> Chat::write_body(std::string_view model, Output &out)
+{
+    translate::RequestOptions options;
+    options.model = model;
+    options.safety = setting_.safety;
+    options.safety_count = setting_.safety_count;
+
+    gemini::GenerateRequest request;
+    auto translated = translate::to_generate_request(request_, options,
+        arena_, request);
+
+    if (!translated) {
+        return translated;
+    }
+
+    gemini::write(request, out);
+    tokens_ = gemini::estimate_tokens(request);
+
+    return {};
+}
+
+void Chat::write_path(std::string_view model, Output &out) const
+{
+    gemini::write_generate_path(model, streams_, out);
+}
+
+translate::ReplyOptions Chat::reply_options() const
+{
+    translate::ReplyOptions options;
+    options.head.id = id_;
+    options.head.created = setting_.now_sec;
+    options.head.model = request_.model.raw;
+    options.id_seed = setting_.request_id;
+    options.thoughts = setting_.thoughts;
+    options.include_usage =
+        request_.stream_options.include_usage.value_or(false);
+    options.logprobs = request_.logprobs.value_or(false);
+
+    return options;
+}
+
+Whole Chat::whole(std::string_view body, bool last_try, Output &out)
+{
+    Arena scratch(memory_);
+    auto reply = translate::to_chat_completion(body, reply_options(),
+        last_try, scratch, out);
+
+    if (!reply) {
+        reply_ = {};
+        reply_.error = reply.error();
+        return Whole::failed;
+    }
+
+    reply_ = std::move(reply.value());
+
+    switch (reply_.state) {
+
+    case translate::ReplyState::complete:
+        return Whole::written;
+
+    case translate::ReplyState::empty:
+        return Whole::empty;
+
+    case translate::ReplyState::failed:
+        break;
+    }
+
+    return Whole::failed;
+}
+
+translate::StreamState Chat::feed(std::string_view bytes, Output &out)
+{
+    if (!stream_) {
+        stream_.emplace(reply_options(), setting_.max_event, memory_);
+    }
+
+    return stream_->feed(bytes, out);
+}
+
+translate::StreamState Chat::finish(translate::StreamEnd end, Output &out)
+{
+    if (!stream_) {
+        stream_.emplace(reply_options(), setting_.max_event, memory_);
+    }
+
+    return stream_->finish(end, out);
+}
+
+bool Chat::accept_empty(Output &out)
+{
+    return stream_ && stream_->accept_empty(out);
+}
+
+void Chat::write_error_event(const Error &error, Output &out) const
+{
+    openai::write_error_event(error, out);
+}
+
+void Chat::start_over()
+{
+    stream_.reset();
+    reply_ = {};
+}
+
+bool Chat::empty() const
+{
+    return stream_ ? stream_->empty()
+                   : reply_.state == translate::ReplyState::empty;
+}
+
+const gemini::UpstreamError *Chat::upstream_error() const
+{
+    if (stream_) {
+        return stream_->upstream_error();
+    }
+
+    return reply_.state == translate::ReplyState::failed
+        ? &reply_.upstream_error : nullptr;
+}
+
+const Error &Chat::error() const
+{
+    return stream_ ? stream_->error() : reply_.error;
+}
+
+const translate::Outcome &Chat::outcome() const
+{
+    return stream_ ? stream_->outcome() : reply_.outcome;
+}
+
+}

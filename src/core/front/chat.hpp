@@ -1,0 +1,51 @@
+// The chat front: POST /v1/chat/completions.
+#pragma once
+
+#include "core/front/front.hpp"
+#include "core/openai/chat_request.hpp"
+
+#include <new>
+#include <optional>
+
+namespace gw::front {
+
+class Chat final : public Front {
+public:
+    Chat(const Setting &setting, std::pmr::memory_resource *memory);
+
+    Result<void> read(std::string_view body) override;
+    std::string_view requested_model() const override { return model_; }
+    bool streams() const override { return streams_; }
+    Result<void> write_body(std::string_view model, Output &out) override;
+    void write_path(std::string_view model, Output &out) const override;
+    std::string_view upstream_method() const override { return "POST"; }
+    std::int64_t estimated_tokens() const override { return tokens_; }
+    Whole whole(std::string_view body, bool last_try, Output &out) override;
+    translate::StreamState feed(std::string_view bytes,
+        Output &out) override;
+    translate::StreamState finish(translate::StreamEnd end,
+        Output &out) override;
+    bool accept_empty(Output &out) override;
+    void write_error_event(const Error &error, Output &out) const override;
+    void start_over() override;
+    bool empty() const override;
+    const gemini::UpstreamError *upstream_error() const override;
+    const Error &error() const override;
+    const translate::Outcome &outcome() const override;
+
+private:
+    translate::ReplyOptions reply_options() const;
+
+    Setting setting_;
+    std::pmr::memory_resource *memory_;
+    Arena arena_;
+    openai::ChatRequest request_;
+    std::string_view model_;
+    std::string_view id_;
+    bool streams_ = false;
+    std::int64_t tokens_ = 0;
+    std::optional<translate::ChatStream> stream_;
+    translate::Reply reply_;
+};
+
+}

@@ -1,0 +1,108 @@
+// A front is a client's dialect: it reads the client's request, says what to
+// ask upstream, and writes the answer in the client's form. The glue drives
+// one object per request through this interface and knows no dialect.
+#pragma once
+
+#include "core/base/arena.hpp"
+#include "core/base/output.hpp"
+#include "core/base/result.hpp"
+#include "core/gemini/error.hpp"
+#include "core/translate/outcome.hpp"
+#include "core/translate/request.hpp"
+#include "core/translate/stream.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <string_view>
+
+namespace gw::front {
+
+/// What the place and the moment contribute. The views outlive the front.
+struct Setting {
+    translate::Thoughts thoughts = translate::Thoughts::field;
+    const gemini::SafetySetting *safety = nullptr;
+    std::size_t safety_count = 0;
+    std::size_t max_event = 0;          // bytes, one stream event
+    std::int64_t now_sec = 0;           // Unix
+    std::string_view request_id;        // random, unguessable, [0-9a-f]{32}
+};
+
+/// What came of a whole answer.
+enum class Whole : std::uint8_t {
+    written,        // the client's answer is in `out`
+    more,           // ask upstream again with a new path (another page)
+    empty,          // nothing came; another try may help; error() otherwise
+    failed          // an error in a 2xx; upstream_error() or error()
+};
+
+/// Whether a body that no framing ends has all it needs: its JSON is closed.
+bool is_complete(std::string_view body);
+
+/// Strings returned are valid as long as the front, unless said otherwise.
+class Front {
+public:
+    virtual ~Front() = default;
+
+    /// Takes the client's body, which outlives the front. Errors are the
+    /// client's.
+    virtual Result<void> read(std::string_view body) = 0;
+
+    /// What the client asked for, decoded; empty when it names no model.
+    virtual std::string_view requested_model() const = 0;
+
+    /// Whether the answer goes out as a stream of events.
+    virtual bool streams() const = 0;
+
+    /// Writes the upstream body for the model. Slices of the client's body
+    /// may be referred to. Errors are the client's.
+    virtual Result<void> write_body(std::string_view model, Output &out) = 0;
+
+    /// Writes the upstream path and query, from "/v1beta" on.
+    virtual void write_path(std::string_view model, Output &out) const = 0;
+
+    /// "GET" or "POST", for upstream.
+    virtual std::string_view upstream_method() const = 0;
+
+    /// Tokens the input will cost, roughly; 0: none. After write_body.
+    virtual std::int64_t estimated_tokens() const { return 0; }
+
+    /// A whole 2xx body. last_try: there will be no other, so an answer with
+    /// nothing in it is written as it is, where that makes sense.
+    virtual Whole whole(std::string_view body, bool last_try,
+        Output &out) = 0;
+
+    /// A stream's bytes; only when streams(). See translate::ChatStream.
+    virtual translate::StreamState feed(std::string_view, Output &)
+    {
+        return translate::StreamState::failed;
+    }
+
+    virtual translate::StreamState finish(translate::StreamEnd, Output &)
+    {
+        return translate::StreamState::failed;
+    }
+
+    /// After empty(): writes what an empty answer is for a client that gets
+    /// no other try. false: answer error().
+    virtual bool accept_empty(Output &) { return false; }
+
+    /// An error where the answer had begun, as the stream's last word.
+    virtual void write_error_event(const Error &error,
+        Output &out) const = 0;
+
+    /// Before another try: forgets what the last one answered.
+    virtual void start_over() {}
+
+    /// After failed or empty.
+    virtual bool empty() const { return false; }
+    virtual const gemini::UpstreamError *upstream_error() const
+    {
+        return nullptr;
+    }
+    virtual const Error &error() const = 0;
+
+    virtual const translate::Outcome &outcome() const = 0;
+};
+
+}

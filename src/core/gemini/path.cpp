@@ -1,0 +1,65 @@
+// The request URIs of the Gemini API.
+#include "core/gemini/path.hpp"
+
+#include <cstddef>
+
+namespace gw::gemini {
+
+namespace {
+
+constexpr std::string_view version = "/v1beta/";
+
+// RFC 3986 section 2.3.
+bool is_unreserved(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+           || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'
+           || c == '~';
+}
+
+void append_encoded(Output &out, std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+
+    for (char c : text) {
+        if (is_unreserved(c)) {
+            out.append(c);
+            continue;
+        }
+
+        auto byte = static_cast<unsigned char>(c);
+        out.append('%');
+        out.append(digits[byte >> 4]);
+        out.append(digits[byte & 15]);
+    }
+}
+
+}
+
+void write_generate_path(std::string_view model, bool stream, Output &out)
+{
+    out.append(version);
+
+    if (model.find('/') == std::string_view::npos) {
+        out.append("models/");
+    }
+
+    // What valid_model() lets through stands in a path as it is.
+    out.append(model);
+    out.append(stream ? std::string_view(":streamGenerateContent?alt=sse")
+                      : std::string_view(":generateContent"));
+}
+
+void write_models_path(std::string_view page_token, Output &out)
+{
+    // The default page is 50, which would lose models.
+    out.append(version);
+    out.append("models?pageSize=1000");
+
+    if (!page_token.empty()) {
+        out.append("&pageToken=");
+        append_encoded(out, page_token);
+    }
+}
+
+}

@@ -1,0 +1,414 @@
+// Windows of single words. A worker killed between two of them leaves at most
+// one request counted that never ran.
+#include "core/keys/window.hpp"
+
+#include "core/base/duration.hpp"
+#include "core/keys/mix.hpp"
+
+#include <algorithm>
+
+namespace gw::keys {
+
+namespace {
+
+/// A number that only grows (a slot's, a day's) and what was counted in it.
+/// Both in one word, so that a count never belongs to another period.
+template <int CountBits>
+struct Counted {
+    static constexpr std::uint64_t most =
+        (std::uint64_t{1} << CountBits) - 1;
+
+    std::uint64_t period;
+    std::int64_t count;
+
+    static Counted of(std::uint64_t word)
+    {
+        return { word >> CountBits, static_cast<std::int64_t>(word & most) };
+    }
+
+    std::uint64_t word() const
+    {
+        return period << CountBits | static_cast<std::uint64_t>(count);
+    }
+
+    void add(std::int64_t amount)
+    {
+        constexpr auto full = static_cast<std::int64_t>(most);
+
+        count = amount < full - count
+            ? std::max<std::int64_t>(count + amount, 0) : full;
+    }
+};
+
+using InSlot = Counted<32>;
+using InDay = Counted<40>;
+
+/// Times before 1970 do not occur; a clock not yet set must not wrap.
+std::uint64_t slot_at(std::int64_t now_ms)
+{
+    return static_cast<std::uint64_t>(
+        std::max<std::int64_t>(now_ms, 0) / MinuteWindow::slot_ms);
+}
+
+std::uint64_t day_at(std::int64_t now_ms)
+{
+    return static_cast<std::uint64_t>(
+        std::max<std::int64_t>(pacific_day(now_ms), 0));
+}
+
+/// Whether a slot's count belongs to the minute that ends in `now`. A worker
+/// whose clock is a little behind sees slots of the near future: they count,
+/// or two workers could each pass the limit across a slot's edge.
+bool in_window(std::uint64_t slot, std::uint64_t now)
+{
+    return slot + MinuteWindow::slots > now
+        && slot < now + MinuteWindow::slots;
+}
+
+/// The day a count goes to: a worker still before midnight does not set back
+/// what another began after it.
+InDay in_day(std::uint64_t word, std::uint64_t today)
+{
+    InDay counted = InDay::of(word);
+
+    return counted.period < today ? InDay{ today, 0 } : counted;
+}
+
+/// One request into the minute, unless `limit` are there. The loop makes it
+/// exact for those who count into the same slot, the check afterwards for
+/// those who count into the next one at the same moment: of any set that has
+/// passed, the last to add has seen all others.
+bool take_minute(MinuteWindow &window, std::int64_t limit,
+    std::int64_t now_ms)
+{
+    std::uint64_t now = slot_at(now_ms);
+    Word &word = window.slot[now % MinuteWindow::slots];
+    std::uint64_t seen = word.load();
+
+    for ( ;; ) {
+        InSlot counted = InSlot::of(seen);
+
+        if (counted.period > now) {
+            // More than a minute behind everybody else: a clock set back.
+            // Until it has caught up the minute cannot be counted.
+            return window.sum(now_ms) < limit;
+        }
+
+        if (window.sum(now_ms) >= limit) {
+            return false;
+        }
+
+        if (counted.period < now) {
+            counted = { now, 0 };
+        }
+
+        counted.add(1);
+
+        if (word.compare_exchange_weak(seen, counted.word())) {
+            break;
+        }
+    }
+
+    if (window.sum(now_ms) > limit) {
+        window.add(now_ms, -1);
+        return false;
+    }
+
+    return true;
+}
+
+bool take_day(DayCount &day, std::int64_t limit, std::int64_t now_ms)
+{
+    std::uint64_t today = day_at(now_ms);
+    std::uint64_t seen = day.word.load();
+
+    for ( ;; ) {
+        InDay counted = in_day(seen, today);
+
+        if (counted.count >= limit) {
+            return false;
+        }
+
+        counted.add(1);
+
+        if (day.word.compare_exchange_weak(seen, counted.word())) {
+            return true;
+        }
+    }
+}
+
+/// Until all limits that are used up have room again; 0: none is.
+std::int64_t wait_of(const LimitRecord &record, const Limits &limits,
+    std::int64_t now_ms)
+{
+    std::int64_t wait = 0;
+
+    if (limits.rpm > 0) {
+        wait = std::max(wait,
+            record.requests_minute.wait_for(now_ms, limits.rpm - 1));
+    }
+
+    if (limits.tpm > 0) {
+        wait = std::max(wait,
+            record.tokens_minute.wait_for(now_ms, limits.tpm - 1));
+    }
+
+    if ((limits.rpd > 0 && record.requests_day.sum(now_ms) >= limits.rpd)
+        || (limits.tpd > 0 && record.tokens_day.sum(now_ms) >= limits.tpd))
+    {
+        wait = std::max(wait, next_pacific_midnight(now_ms) - now_ms);
+    }
+
+    return wait;
+}
+
+/// Every word of a record that counts.
+constexpr int record_words = 2 * MinuteWindow::slots + 2;
+
+Word &word_of(LimitRecord &record, int i)
+{
+    if (i < MinuteWindow::slots) {
+        return record.requests_minute.slot[i];
+    }
+
+    i -= MinuteWindow::slots;
+
+    if (i < MinuteWindow::slots) {
+        return record.tokens_minute.slot[i];
+    }
+
+    return i == MinuteWindow::slots
+        ? record.requests_day.word : record.tokens_day.word;
+}
+
+/// The record is another's from now on. Only what its former owner had
+/// counted goes: whoever found it under the new id in the meantime keeps his.
+/// false: somebody else took it first.
+bool take_over(LimitRecord &record, std::uint64_t from, std::uint64_t to)
+{
+    std::uint64_t old[record_words];
+
+    for (int i = 0; i < record_words; ++i) {
+        old[i] = word_of(record, i).load(std::memory_order_relaxed);
+    }
+
+    if (!record.id.compare_exchange_strong(from, to)) {
+        return false;
+    }
+
+    for (int i = 0; i < record_words; ++i) {
+        word_of(record, i).compare_exchange_strong(old[i], 0);
+    }
+
+    return true;
+}
+
+/// How far from its own place a record may lie.
+constexpr std::size_t near = 8;
+
+/// How exact "unused for longest" is; a busy record's line is not written by
+/// every request for it.
+constexpr std::int64_t touch_every_ms = 1000;
+
+}
+
+void MinuteWindow::add(std::int64_t now_ms, std::int64_t amount)
+{
+    std::uint64_t now = slot_at(now_ms);
+    Word &word = slot[now % slots];
+    std::uint64_t seen = word.load();
+
+    for ( ;; ) {
+        InSlot counted = InSlot::of(seen);
+
+        if (counted.period > now) {
+            return;             // what is added is over a minute old
+        }
+
+        if (counted.period < now) {
+            counted = { now, 0 };
+        }
+
+        counted.add(amount);
+
+        if (word.compare_exchange_weak(seen, counted.word())) {
+            return;
+        }
+    }
+}
+
+std::int64_t MinuteWindow::sum(std::int64_t now_ms) const
+{
+    std::uint64_t now = slot_at(now_ms);
+    std::int64_t total = 0;
+
+    for (const Word &word : slot) {
+        InSlot counted = InSlot::of(word.load());
+
+        if (in_window(counted.period, now)) {
+            total += counted.count;
+        }
+    }
+
+    return total;
+}
+
+std::int64_t MinuteWindow::wait_for(std::int64_t now_ms,
+    std::int64_t most) const
+{
+    std::uint64_t now = slot_at(now_ms);
+    InSlot counted[slots];
+    int n = 0;
+    std::int64_t total = 0;
+
+    for (const Word &word : slot) {
+        InSlot one = InSlot::of(word.load());
+
+        if (in_window(one.period, now) && one.count != 0) {
+            counted[n++] = one;
+            total += one.count;
+        }
+    }
+
+    if (total <= most) {
+        return 0;
+    }
+
+    std::sort(counted, counted + n, [](const InSlot &a, const InSlot &b) {
+        return a.period < b.period;
+    });
+
+    std::int64_t end_ms = now_ms;
+
+    for (int i = 0; i < n && total > most; ++i) {
+        total -= counted[i].count;
+        end_ms = static_cast<std::int64_t>(counted[i].period + slots)
+            * slot_ms;
+    }
+
+    return std::max<std::int64_t>(end_ms - now_ms, 1);
+}
+
+void DayCount::add(std::int64_t now_ms, std::int64_t amount)
+{
+    std::uint64_t today = day_at(now_ms);
+    std::uint64_t seen = word.load();
+
+    for ( ;; ) {
+        InDay counted = in_day(seen, today);
+        counted.add(amount);
+
+        if (word.compare_exchange_weak(seen, counted.word())) {
+            return;
+        }
+    }
+}
+
+std::int64_t DayCount::sum(std::int64_t now_ms) const
+{
+    return in_day(word.load(), day_at(now_ms)).count;
+}
+
+std::int64_t take_request(LimitRecord &record, const Limits &limits,
+    std::int64_t now_ms)
+{
+    std::int64_t wait = wait_of(record, limits, now_ms);
+
+    if (wait > 0) {
+        return wait;
+    }
+
+    // Counted even without a limit: status shows it, and a limit that comes
+    // with the next reload holds from its first moment.
+    if (limits.rpm > 0) {
+        if (!take_minute(record.requests_minute, limits.rpm, now_ms)) {
+            return std::max<std::int64_t>(
+                wait_of(record, limits, now_ms), 1);
+        }
+
+    } else {
+        record.requests_minute.add(now_ms, 1);
+    }
+
+    if (limits.rpd > 0) {
+        if (!take_day(record.requests_day, limits.rpd, now_ms)) {
+            record.requests_minute.add(now_ms, -1);
+            return std::max<std::int64_t>(
+                wait_of(record, limits, now_ms), 1);
+        }
+
+    } else {
+        record.requests_day.add(now_ms, 1);
+    }
+
+    return 0;
+}
+
+void add_tokens(LimitRecord &record, std::int64_t tokens,
+    std::int64_t now_ms)
+{
+    if (tokens <= 0) {
+        return;
+    }
+
+    record.tokens_minute.add(now_ms, tokens);
+    record.tokens_day.add(now_ms, tokens);
+}
+
+LimitRecord &LimitTable::find(std::uint64_t id, std::int64_t now_ms)
+{
+    if (id == 0) {
+        id = 1;
+    }
+
+    auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 0));
+    std::size_t start = static_cast<std::size_t>(mix(id));
+    std::size_t reach = std::min(near, capacity_);
+    LimitRecord *found = nullptr;
+
+    while (found == nullptr) {
+        LimitRecord *oldest = nullptr;
+        std::uint64_t oldest_used = 0;
+        std::uint64_t oldest_id = 0;
+
+        for (std::size_t i = 0; i < reach; ++i) {
+            LimitRecord &record = records_[(start + i) & (capacity_ - 1)];
+            std::uint64_t holder = record.id.load();
+
+            if (holder == 0 && record.id.compare_exchange_strong(holder, id))
+            {
+                holder = id;
+            }
+
+            if (holder == id) {
+                found = &record;
+                break;
+            }
+
+            std::uint64_t used = record.last_used_ms.load(
+                std::memory_order_relaxed);
+
+            if (oldest == nullptr || used < oldest_used) {
+                oldest = &record;
+                oldest_used = used;
+                oldest_id = holder;
+            }
+        }
+
+        // Who loses the race looks again: the winner may have wanted the
+        // same id.
+        if (found == nullptr && take_over(*oldest, oldest_id, id)) {
+            found = oldest;
+        }
+    }
+
+    if (found->last_used_ms.load(std::memory_order_relaxed) + touch_every_ms
+        <= now)
+    {
+        found->last_used_ms.store(now, std::memory_order_relaxed);
+    }
+
+    return *found;
+}
+
+}

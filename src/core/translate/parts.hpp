@@ -1,0 +1,197 @@
+// What the parts of a candidate are to a chat client, in the order they came:
+// one rule for whole answers and for streams.
+// Source: reference/chat-response.md section 2.1.
+#pragma once
+
+#include "core/base/output.hpp"
+#include "core/gemini/generate_reply.hpp"
+#include "core/json/value.hpp"
+#include "core/translate/request.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace gw::translate {
+
+/// The inside of one JSON string, written from slices of others. Half a
+/// surrogate pair at the end of a slice waits for its other half in the next;
+/// without one it becomes \ufffd.
+class TextJoin {
+public:
+    void append(const json::String &slice, Output &out)
+    {
+        if (!slice.escaped && !holding_) {
+            out.append(slice.raw);
+        } else {
+            append_escaped(slice, out);
+        }
+    }
+
+    bool holding() const { return holding_; }
+
+    /// The string ends: nothing more will follow.
+    void end(Output &out);
+
+private:
+    static constexpr std::size_t escape_size = 6;
+
+    void append_escaped(const json::String &slice, Output &out);
+
+    char held_[escape_size] = {};
+    bool holding_ = false;
+};
+
+/// What takes the pieces; a sink hides what it wants to see.
+struct PartSink {
+    void content(const json::String &) {}
+    void reasoning(const json::String &) {}
+    void tool_call(const gemini::ReplyFunctionCall &, const json::String &) {}
+    void image(const gemini::ReplyBlob &) {}
+    void signature(const json::String &) {}
+};
+
+/// Gives the pieces of one choice, part by part, to a sink. Kinds of parts it
+/// does not know, drafts of images, and files other than images are nothing.
+class PartWalk {
+public:
+    explicit PartWalk(Thoughts thoughts) : thoughts_(thoughts) {}
+
+    template <typename Sink>
+    void part(const gemini::ReplyPart &part, Sink &sink)
+    {
+        if (part.function_call && !part.function_call->name.empty()) {
+            close_thought(sink);
+            saw_output_ = true;
+            saw_tool_call_ = true;
+            sink.tool_call(*part.function_call, part.thought_signature);
+            return;
+        }
+
+        if (part.text) {
+            text(*part.text, part.thought, sink);
+
+        } else if (part.inline_data) {
+            if (!part.thought && is_image(*part.inline_data)) {
+                close_thought(sink);
+                saw_output_ = true;
+                sink.image(*part.inline_data);
+            }
+
+        } else if (part.executable_code) {
+            fence(language_of(part.executable_code->language),
+                json::String(), part.executable_code->code, sink);
+
+        } else if (part.code_execution_result) {
+            const auto &result = *part.code_execution_result;
+
+            fence("output", is_ok(result.outcome) ? json::String()
+                                                  : result.outcome,
+                result.output, sink);
+        }
+
+        if (!part.thought_signature.empty()) {
+            sink.signature(part.thought_signature);
+        }
+    }
+
+    /// Nothing more comes for this choice.
+    template <typename Sink>
+    void end(Sink &sink)
+    {
+        close_thought(sink);
+    }
+
+    /// Text, a call or an image came; thoughts are no output.
+    bool saw_output() const { return saw_output_; }
+    bool saw_tool_call() const { return saw_tool_call_; }
+
+private:
+    template <typename Sink>
+    void text(const json::String &text, bool thought, Sink &sink)
+    {
+        if (text.empty()) {
+            return;
+        }
+
+        if (!thought) {
+            close_thought(sink);
+            saw_output_ = true;
+            content(text, sink);
+
+        } else if (thoughts_ == Thoughts::field) {
+            sink.reasoning(text);
+
+        } else if (thoughts_ == Thoughts::inline_tags) {
+            if (!in_thought_) {
+                in_thought_ = true;
+                content(json::String("<think>"), sink);
+            }
+
+            content(text, sink);
+        }
+    }
+
+    template <typename Sink>
+    void content(const json::String &text, Sink &sink)
+    {
+        saw_content_ = true;
+        sink.content(text);
+    }
+
+    template <typename Sink>
+    void close_thought(Sink &sink)
+    {
+        if (in_thought_) {
+            in_thought_ = false;
+            content(json::String("</think>"), sink);
+        }
+    }
+
+    template <typename Sink>
+    void fence(std::string_view info, const json::String &remark,
+        const json::String &text, Sink &sink)
+    {
+        const json::String newline("\\n", true);
+
+        if (text.empty() && remark.empty()) {
+            return;
+        }
+
+        close_thought(sink);
+        saw_output_ = true;
+
+        if (saw_content_) {
+            content(newline, sink);
+        }
+
+        content(json::String("```"), sink);
+        content(json::String(info), sink);
+
+        if (!remark.empty()) {
+            content(json::String(" "), sink);
+            content(remark, sink);
+        }
+
+        content(newline, sink);
+        content(text, sink);
+
+        if (!ends_line(text)) {
+            content(newline, sink);
+        }
+
+        content(json::String("```\\n", true), sink);
+    }
+
+    static bool is_image(const gemini::ReplyBlob &blob);
+    static std::string_view language_of(const json::String &language);
+    static bool is_ok(const json::String &outcome);
+    static bool ends_line(const json::String &text);
+
+    Thoughts thoughts_;
+    bool in_thought_ = false;
+    bool saw_content_ = false;
+    bool saw_output_ = false;
+    bool saw_tool_call_ = false;
+};
+
+}

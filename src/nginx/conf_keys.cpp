@@ -1,0 +1,397 @@
+// gemini_keys NAME { … }
+#include "core/base/text.hpp"
+#include "nginx/conf.hpp"
+#include "nginx/conf_block.hpp"
+#include "nginx/glue.hpp"
+#include "nginx/zone.hpp"
+
+#include <openssl/crypto.h>
+
+namespace gw::ngx {
+
+namespace {
+
+constexpr ngx_uint_t max_weight = 1000;
+constexpr ngx_uint_t max_tries = 32;
+
+PoolConf &pool_of(void *conf)
+{
+    return *static_cast<PoolConf *>(conf);
+}
+
+char *out_of_memory(ngx_conf_t *cf)
+{
+    return conf_error(cf, "out of memory");
+}
+
+/// The options after a key, in a directive or in a file. problem: why not.
+bool read_key_options(const std::vector<std::string> &words,
+    keys::Credential &credential, std::string &problem)
+{
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        std::string_view value;
+
+        if (option(words[i], "name", value)) {
+            credential.name = value;
+
+        } else if (option(words[i], "weight", value)) {
+            auto weight = positive(value, max_weight);
+
+            if (!weight) {
+                problem = "invalid weight \"" + std::string(value)
+                          + "\", 1 to 1000 is expected";
+                return false;
+            }
+
+            credential.weight = static_cast<unsigned>(*weight);
+
+        } else if (option(words[i], "models", value)) {
+            credential.models = split(value, ',');
+
+        } else if (option(words[i], "project", value)) {
+            credential.project = value;
+
+        } else {
+            problem = "unknown option \"" + words[i] + "\"";
+            return false;
+        }
+
+        if (value.empty()) {
+            problem = "option \"" + words[i] + "\" has no value";
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/// Adds one key; a key that stands twice is a mistake worth knowing, since its
+/// quota does not double.
+bool add_key(PoolConf &pool, std::string_view secret,
+    const keys::Credential &options, std::string &problem)
+{
+    problem = secret_problem(secret);
+
+    if (!problem.empty()) {
+        return false;
+    }
+
+    std::string shown = mask(secret);
+
+    if (!pool.ids.insert(keys::credential_id(secret)).second) {
+        problem = "key \"" + shown + "\" is there already";
+        return false;
+    }
+
+    if (!options.name.empty() && !pool.names.insert(options.name).second) {
+        problem = "name \"" + options.name + "\" is taken already";
+        return false;
+    }
+
+    keys::Credential credential = options;
+    credential.secret = secret;
+
+    if (credential.name.empty()) {
+        credential.name = shown;
+    }
+
+    pool.credentials.push_back(std::move(credential));
+    return true;
+}
+
+std::vector<std::string> words_of(ngx_conf_t *cf)
+{
+    std::vector<std::string> words;
+
+    for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+        words.emplace_back(arg(cf, i));
+    }
+
+    return words;
+}
+
+char *read_key(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+    std::vector<std::string> words = words_of(cf);
+
+    keys::Credential options;
+    std::string problem;
+
+    if (!read_key_options(words, options, problem)) {
+        return conf_error(cf, problem + " in \"key\"");
+    }
+
+    auto secret = secret_value(cf, "key", words[0]);
+
+    if (!secret) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    bool from_environment = starts_with(words[0], "env:");
+    std::vector<std::string> secrets = from_environment
+        ? split(*secret, ',') : std::vector<std::string>{*secret};
+
+    std::size_t number = 0;
+
+    for (std::string &one : secrets) {
+        std::string_view trimmed = trim(one);
+
+        if (trimmed.empty() && from_environment) {
+            continue;
+        }
+
+        keys::Credential each = options;
+
+        if (!options.name.empty() && secrets.size() > 1) {
+            each.name += "-" + std::to_string(++number);
+        }
+
+        if (!add_key(pool, trimmed, each, problem)) {
+            return conf_error(cf, "invalid key in \"key\": " + problem);
+        }
+
+        OPENSSL_cleanse(one.data(), one.size());
+    }
+
+    OPENSSL_cleanse(secret->data(), secret->size());
+
+    if (!from_environment) {
+        // The configuration's own copy, which a core dump would show.
+        ngx_str_t *word = static_cast<ngx_str_t *>(cf->args->elts) + 1;
+        OPENSSL_cleanse(word->data, word->len);
+        word->len = 0;
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *read_file(ngx_conf_t *cf, void *conf)
+{
+    auto lines = read_lines(cf, "file", arg(cf, 1));
+
+    if (!lines) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    for (FileLine &line : *lines) {
+        keys::Credential options;
+        std::string problem;
+
+        if (!read_key_options(line.words, options, problem)
+            || !add_key(pool_of(conf), line.words[0], options, problem))
+        {
+            return conf_error(cf, problem + " in \"file\", line "
+                                  + std::to_string(line.number) + " of \""
+                                  + std::string(arg(cf, 1)) + "\"");
+        }
+
+        OPENSSL_cleanse(line.words[0].data(), line.words[0].size());
+    }
+
+    return NGX_CONF_OK;
+}
+
+char *read_balance(ngx_conf_t *cf, void *conf)
+{
+    struct Row {
+        std::string_view name;
+        keys::Balance balance;
+    };
+
+    static constexpr Row rows[] = {
+        {"headroom", keys::Balance::headroom},
+        {"round_robin", keys::Balance::round_robin},
+        {"random", keys::Balance::random},
+        {"least_used", keys::Balance::least_used},
+    };
+
+    PoolConf &pool = pool_of(conf);
+
+    if (pool.has_balance) {
+        return conf_error(cf, "\"balance\" directive is duplicate");
+    }
+
+    for (const Row &row : rows) {
+        if (arg(cf, 1) == row.name) {
+            pool.options.balance = row.balance;
+            pool.has_balance = 1;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return invalid_value(cf, "balance", arg(cf, 1),
+        "headroom, round_robin, random or least_used is expected");
+}
+
+char *read_tries(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+
+    if (pool.has_tries) {
+        return conf_error(cf, "\"tries\" directive is duplicate");
+    }
+
+    auto tries = positive(arg(cf, 1), max_tries);
+
+    if (!tries) {
+        return invalid_value(cf, "tries", arg(cf, 1),
+            "1 to 32 is expected");
+    }
+
+    pool.tries = static_cast<ngx_uint_t>(*tries);
+    pool.has_tries = 1;
+
+    return NGX_CONF_OK;
+}
+
+char *read_cooldown(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+    auto failure = gemini::failure_class(arg(cf, 1));
+
+    if (!failure || *failure == gemini::FailureClass::none) {
+        return invalid_value(cf, "cooldown", arg(cf, 1),
+            "it is no failure class");
+    }
+
+    auto index = static_cast<std::size_t>(*failure);
+
+    if (pool.cooldowns_set & (1u << index)) {
+        return conf_error(cf, "\"cooldown " + std::string(arg(cf, 1))
+                              + "\" is duplicate");
+    }
+
+    pool.cooldowns_set |= 1u << index;
+
+    if (arg(cf, 2) == "off") {
+        pool.options.cooldowns.time_ms[index] = keys::CooldownRules::off;
+        return NGX_CONF_OK;
+    }
+
+    ngx_str_t text = str(arg(cf, 2));
+    ngx_int_t ms = ngx_parse_time(&text, 0);
+
+    if (ms == NGX_ERROR || ms == 0) {
+        return invalid_value(cf, "cooldown", arg(cf, 2),
+            "a time or \"off\" is expected");
+    }
+
+    pool.options.cooldowns.time_ms[index] = ms;
+    return NGX_CONF_OK;
+}
+
+char *read_exhausted(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+
+    if (pool.has_exhausted) {
+        return conf_error(cf, "\"exhausted\" directive is duplicate");
+    }
+
+    if (arg(cf, 1) != "fail") {
+        return invalid_value(cf, "exhausted", arg(cf, 1),
+            "\"fail\" is expected");
+    }
+
+    pool.has_exhausted = 1;
+    return NGX_CONF_OK;
+}
+
+char *read_sticky(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+
+    if (pool.has_sticky) {
+        return conf_error(cf, "\"sticky\" directive is duplicate");
+    }
+
+    if (arg(cf, 1) != "on" && arg(cf, 1) != "off") {
+        return invalid_value(cf, "sticky", arg(cf, 1),
+            "\"on\" or \"off\" is expected");
+    }
+
+    pool.options.sticky = arg(cf, 1) == "on";
+    pool.has_sticky = 1;
+
+    return NGX_CONF_OK;
+}
+
+char *read_zone(ngx_conf_t *cf, void *conf)
+{
+    PoolConf &pool = pool_of(conf);
+
+    if (pool.zone_size != 0) {
+        return conf_error(cf, "\"zone\" directive is duplicate");
+    }
+
+    ngx_str_t text = str(arg(cf, 1));
+    ssize_t size = ngx_parse_size(&text);
+
+    if (size == NGX_ERROR || size < 0) {
+        return invalid_value(cf, "zone", arg(cf, 1), "a size is expected");
+    }
+
+    if (size < static_cast<ssize_t>(8 * ngx_pagesize)) {
+        return invalid_value(cf, "zone", arg(cf, 1), "it is too small");
+    }
+
+    pool.zone_size = static_cast<std::size_t>(size);
+    return NGX_CONF_OK;
+}
+
+constexpr BlockLine lines[] = {
+    {"key", 2, 6, read_key},
+    {"file", 2, 2, read_file},
+    {"balance", 2, 2, read_balance},
+    {"tries", 2, 2, read_tries},
+    {"cooldown", 3, 3, read_cooldown},
+    {"exhausted", 2, 2, read_exhausted},
+    {"sticky", 2, 2, read_sticky},
+    {"zone", 2, 2, read_zone},
+};
+
+}
+
+char *set_keys(ngx_conf_t *cf, ngx_command_t *, void *conf)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *mcf = static_cast<MainConf *>(conf);
+            std::string_view name = arg(cf, 1);
+
+            for (PoolConf *pool : *mcf->pools) {
+                if (view(pool->name) == name) {
+                    return conf_error(cf, "gemini_keys \"" + std::string(name)
+                                          + "\" is duplicate");
+                }
+            }
+
+            auto *pool = make<PoolConf>(cf->pool);
+
+            if (pool == nullptr) {
+                return out_of_memory(cf);
+            }
+
+            pool->name = static_cast<ngx_str_t *>(cf->args->elts)[1];
+
+            char *rv = read_block(cf, lines, sizeof(lines) / sizeof(lines[0]),
+                pool);
+
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            if (pool->credentials.empty()) {
+                return conf_error(cf, "no key in gemini_keys \""
+                                      + std::string(name) + "\"");
+            }
+
+            mcf->pools->push_back(pool);
+
+            return add_pool_zone(cf, pool) == NGX_OK
+                ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
+        });
+}
+
+}

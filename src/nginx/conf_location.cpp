@@ -1,0 +1,614 @@
+// What stands in http, server and location: parsed, merged, checked.
+#include "core/base/text.hpp"
+#include "core/gemini/family.hpp"
+#include "core/translate/safety.hpp"
+#include "nginx/compat.hpp"
+#include "nginx/conf.hpp"
+#include "nginx/conf_block.hpp"
+#include "nginx/glue.hpp"
+#include "nginx/handler.hpp"
+#include "nginx/status.hpp"
+
+#include <openssl/crypto.h>
+
+#include <string>
+
+namespace gw::ngx {
+
+namespace {
+
+char *duplicate()
+{
+    return const_cast<char *>("is duplicate");
+}
+
+/// A list that dies with the configuration.
+template <typename T>
+bool add_list(ngx_pool_t *pool, std::vector<T *> *&list)
+{
+    list = make<std::vector<T *>>(pool);
+    return list != nullptr;
+}
+
+/// What the paths of a location are below: its name; for a regex or a named
+/// location nothing is known.
+ngx_str_t prefix_of(ngx_conf_t *cf)
+{
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+
+#if (NGX_PCRE)
+    if (clcf->regex != nullptr) {
+        return ngx_null_string;
+    }
+#endif
+
+    return clcf->named ? ngx_str_t ngx_null_string : clcf->name;
+}
+
+/// The location's handler is ours, and its server is one of ours.
+void serve_by(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+    auto *scf = static_cast<ServerConf *>(
+        ngx_http_conf_get_module_srv_conf(cf, ngx_http_gemini_module));
+
+    clcf->handler = handler;
+    scf->serves = true;
+}
+
+PoolConf *find_pool(MainConf *mcf, const ngx_str_t &name)
+{
+    for (PoolConf *pool : *mcf->pools) {
+        if (view(pool->name) == view(name)) {
+            return pool;
+        }
+    }
+
+    return nullptr;
+}
+
+ClientsConf *find_clients(MainConf *mcf, const ngx_str_t &name)
+{
+    for (ClientsConf *clients : *mcf->clients) {
+        if (view(clients->name) == view(name)) {
+            return clients;
+        }
+    }
+
+    return nullptr;
+}
+
+char *merge_timeouts(ngx_conf_t *cf, LocationConf *prev, LocationConf *conf)
+{
+    ngx_http_upstream_conf_t &mine = conf->upstream;
+    ngx_http_upstream_conf_t &parents = prev->upstream;
+
+    ngx_conf_merge_msec_value(mine.connect_timeout, parents.connect_timeout,
+        10000);
+    ngx_conf_merge_msec_value(mine.send_timeout, parents.send_timeout, 60000);
+    ngx_conf_merge_msec_value(mine.read_timeout, parents.read_timeout,
+        300000);
+    ngx_conf_merge_msec_value(mine.next_upstream_timeout,
+        parents.next_upstream_timeout, 0);
+    ngx_conf_merge_msec_value(conf->head_timeout, prev->head_timeout, 5000);
+    ngx_conf_merge_size_value(mine.buffer_size, parents.buffer_size, 16384);
+    ngx_conf_merge_size_value(conf->max_response, prev->max_response,
+        64 * 1024 * 1024);
+
+    if (mine.buffer_size < 1024) {
+        return invalid_value(cf, "gemini_buffer_size",
+            std::to_string(mine.buffer_size), "at least 1k is expected");
+    }
+
+    if (conf->max_response < 1024) {
+        return invalid_value(cf, "gemini_max_response",
+            std::to_string(conf->max_response), "at least 1k is expected");
+    }
+
+    return NGX_CONF_OK;
+}
+
+/// What a location that serves needs beyond its values: addresses, TLS.
+char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
+{
+    ngx_http_upstream_conf_t &upstream = conf->upstream;
+
+    if (conf->target == nullptr) {
+        conf->target = default_target(cf);
+    }
+
+    if (conf->target == nullptr || bind_target(cf, conf->target) != NGX_OK) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    if (!conf->target->tls) {
+        return NGX_CONF_OK;
+    }
+
+    TlsConf *tls = tls_for(cf, conf->ssl_verify != 0,
+        conf->ssl_trusted_certificate);
+
+    if (tls == nullptr) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    // Without this SNI and the certificate's name would be the group's.
+    auto *name = static_cast<ngx_http_complex_value_t *>(
+        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+
+    if (name == nullptr) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    name->value = conf->target->server_name;
+
+    upstream.ssl = &tls->ssl;
+    upstream.ssl_name = name;
+    upstream.ssl_server_name = 1;
+    upstream.ssl_verify = conf->ssl_verify;
+    upstream.ssl_session_reuse = 1;
+
+    return NGX_CONF_OK;
+}
+
+/// The aliases that are names, for the list of models.
+char *list_aliases(ngx_conf_t *cf, LocationConf *conf)
+{
+    if (conf->aliases == nullptr) {
+        return NGX_CONF_OK;
+    }
+
+    auto *aliases = static_cast<ModelAlias *>(conf->aliases->elts);
+
+    conf->listed_aliases = static_cast<front::Alias *>(ngx_pcalloc(cf->pool,
+        conf->aliases->nelts * sizeof(front::Alias)));
+
+    if (conf->listed_aliases == nullptr) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    for (ngx_uint_t i = 0; i < conf->aliases->nelts; ++i) {
+        std::string_view from = view(aliases[i].from);
+
+        if (from.find_first_of("*?") == std::string_view::npos) {
+            conf->listed_aliases[conf->listed_alias_count++] = {
+                from, view(aliases[i].to)
+            };
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+/// Names become pointers, and what must not start does not.
+char *check_location(ngx_conf_t *cf, LocationConf *conf)
+{
+    auto *mcf = static_cast<MainConf *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_gemini_module));
+
+    bool passes = conf->pool_name.data != nullptr;
+    bool shows = conf->status_pool_name.data != nullptr;
+
+    if (!passes && !shows) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->auth == auth_clients) {
+        conf->clients = find_clients(mcf, conf->clients_name);
+
+        if (conf->clients == nullptr) {
+            return invalid_value(cf, "gemini_auth", view(conf->clients_name),
+                "there is no gemini_clients block of that name");
+        }
+    }
+
+    if (shows) {
+        conf->status_pool = find_pool(mcf, conf->status_pool_name);
+
+        if (conf->status_pool == nullptr) {
+            return invalid_value(cf, "gemini_status",
+                view(conf->status_pool_name),
+                "there is no gemini_keys block of that name");
+        }
+
+        if (conf->status_form != StatusForm::health
+            && conf->auth == NGX_CONF_UNSET_UINT)
+        {
+            return conf_error(cf, "\"gemini_status\" needs \"gemini_auth\" "
+                                  "here, or its explicit \"off\"");
+        }
+    }
+
+    if (!passes) {
+        return NGX_CONF_OK;
+    }
+
+    conf->pool = find_pool(mcf, conf->pool_name);
+
+    if (conf->pool == nullptr) {
+        return invalid_value(cf, "gemini_pass", view(conf->pool_name),
+            "there is no gemini_keys block of that name");
+    }
+
+    if (conf->auth == NGX_CONF_UNSET_UINT) {
+        return conf_error(cf, "\"gemini_pass\" needs \"gemini_auth\" here, "
+                              "or its explicit \"off\"");
+    }
+
+    char *rv = prepare_upstream(cf, conf);
+
+    return rv == NGX_CONF_OK ? list_aliases(cf, conf) : rv;
+}
+
+}
+
+void *create_main_conf(ngx_conf_t *cf)
+{
+    return guarded(cf->log, static_cast<void *>(nullptr), [&]() -> void * {
+        auto *mcf = static_cast<MainConf *>(
+            ngx_pcalloc(cf->pool, sizeof(MainConf)));
+
+        if (mcf == nullptr || !add_list(cf->pool, mcf->pools)
+            || !add_list(cf->pool, mcf->clients)
+            || !add_list(cf->pool, mcf->targets)
+            || !add_list(cf->pool, mcf->tls))
+        {
+            return nullptr;
+        }
+
+        return mcf;
+    });
+}
+
+void *create_server_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ServerConf));
+}
+
+void *create_location_conf(ngx_conf_t *cf)
+{
+    auto *conf = static_cast<LocationConf *>(
+        ngx_pcalloc(cf->pool, sizeof(LocationConf)));
+
+    if (conf == nullptr) {
+        return nullptr;
+    }
+
+    ngx_http_upstream_conf_t &upstream = conf->upstream;
+
+    upstream.local = static_cast<ngx_http_upstream_local_t *>(
+        NGX_CONF_UNSET_PTR);
+    upstream.connect_timeout = NGX_CONF_UNSET_MSEC;
+    upstream.send_timeout = NGX_CONF_UNSET_MSEC;
+    upstream.read_timeout = NGX_CONF_UNSET_MSEC;
+    upstream.next_upstream_timeout = NGX_CONF_UNSET_MSEC;
+    upstream.buffer_size = NGX_CONF_UNSET_SIZE;
+    upstream.hide_headers = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
+    upstream.pass_headers = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
+
+    // What moves on and what does not is decided by upstream_peer.cpp.
+    upstream.next_upstream = NGX_HTTP_UPSTREAM_FT_ERROR
+                             |NGX_HTTP_UPSTREAM_FT_TIMEOUT
+                             |NGX_HTTP_UPSTREAM_FT_INVALID_HEADER
+                             |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+    upstream.ignore_headers = NGX_CONF_BITMASK_SET;
+    upstream.module = ngx_string("gemini");
+
+    conf->auth = NGX_CONF_UNSET_UINT;
+    conf->ip_limits = static_cast<keys::Limits *>(NGX_CONF_UNSET_PTR);
+    conf->target = static_cast<Target *>(NGX_CONF_UNSET_PTR);
+    conf->aliases = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
+    conf->safety = static_cast<gemini::SafetySetting *>(NGX_CONF_UNSET_PTR);
+    conf->thoughts = NGX_CONF_UNSET_UINT;
+    conf->head_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_response = NGX_CONF_UNSET_SIZE;
+    conf->ssl_verify = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *prev = static_cast<LocationConf *>(parent);
+            auto *conf = static_cast<LocationConf *>(child);
+
+            ngx_conf_merge_ptr_value(conf->upstream.local,
+                prev->upstream.local, nullptr);
+            ngx_conf_merge_ptr_value(conf->ip_limits, prev->ip_limits,
+                nullptr);
+            ngx_conf_merge_ptr_value(conf->target, prev->target, nullptr);
+            ngx_conf_merge_ptr_value(conf->aliases, prev->aliases, nullptr);
+            ngx_conf_merge_uint_value(conf->thoughts, prev->thoughts,
+                static_cast<ngx_uint_t>(translate::Thoughts::field));
+            ngx_conf_merge_value(conf->ssl_verify, prev->ssl_verify, 1);
+            ngx_conf_merge_str_value(conf->ssl_trusted_certificate,
+                prev->ssl_trusted_certificate, "");
+
+            if (conf->safety == NGX_CONF_UNSET_PTR) {
+                conf->safety = prev->safety;
+                conf->safety_count = prev->safety_count;
+            }
+
+            if (conf->safety == NGX_CONF_UNSET_PTR) {
+                conf->safety = nullptr;
+            }
+
+            if (conf->auth == NGX_CONF_UNSET_UINT) {
+                conf->auth = prev->auth;
+                conf->clients_name = prev->clients_name;
+            }
+
+            char *rv = merge_timeouts(cf, prev, conf);
+
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            ngx_hash_init_t hash{};
+            hash.max_size = 512;
+            hash.bucket_size = ngx_align(64, ngx_cacheline_size);
+            hash.name = const_cast<char *>("gemini_headers_hash");
+
+            static ngx_str_t no_headers[] = { ngx_null_string };
+
+            if (ngx_http_upstream_hide_headers_hash(cf, &conf->upstream,
+                    &prev->upstream, no_headers, &hash) != NGX_OK)
+            {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
+
+            return check_location(cf, conf);
+        });
+}
+
+char *set_pass(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *conf = static_cast<LocationConf *>(data);
+
+            if (conf->pool_name.data != nullptr) {
+                return duplicate();
+            }
+
+            if (cf->args->nelts == 3 && arg(cf, 2) != "openai") {
+                return invalid_value(cf, "gemini_pass", arg(cf, 2),
+                    "\"openai\" is expected");
+            }
+
+            conf->pool_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
+            conf->prefix = prefix_of(cf);
+
+            serve_by(cf, handle_request);
+
+            // Whether it is used is known only when everything is merged, but
+            // a group can be made only now.
+            return default_target(cf) != nullptr
+                ? NGX_CONF_OK
+                : conf_error(cf, "cannot make the default upstream group");
+        });
+}
+
+char *set_auth(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    auto *conf = static_cast<LocationConf *>(data);
+
+    if (conf->auth != NGX_CONF_UNSET_UINT) {
+        return duplicate();
+    }
+
+    if (arg(cf, 1) == "off") {
+        conf->auth = auth_off;
+        return NGX_CONF_OK;
+    }
+
+    conf->auth = auth_clients;
+    conf->clients_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
+
+    return NGX_CONF_OK;
+}
+
+char *set_ip_limit(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *conf = static_cast<LocationConf *>(data);
+
+            if (conf->ip_limits != NGX_CONF_UNSET_PTR) {
+                return duplicate();
+            }
+
+            if (cf->args->nelts == 2 && arg(cf, 1) == "off") {
+                conf->ip_limits = nullptr;
+                return NGX_CONF_OK;
+            }
+
+            conf->ip_limits = make<keys::Limits>(cf->pool);
+
+            if (conf->ip_limits == nullptr) {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
+
+            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+                std::string problem = "rpm= or rpd= is expected";
+
+                if (!limit_option(arg(cf, i), *conf->ip_limits, false,
+                        problem))
+                {
+                    return invalid_value(cf, "gemini_client_ip_limit",
+                        arg(cf, i), problem);
+                }
+            }
+
+            return NGX_CONF_OK;
+        });
+}
+
+char *set_model(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    auto *conf = static_cast<LocationConf *>(data);
+    auto *value = static_cast<ngx_str_t *>(cf->args->elts);
+
+    if (conf->aliases == NGX_CONF_UNSET_PTR) {
+        conf->aliases = ngx_array_create(cf->pool, 4, sizeof(ModelAlias));
+
+        if (conf->aliases == nullptr) {
+            return static_cast<char *>(NGX_CONF_ERROR);
+        }
+    }
+
+    std::string_view to = gemini::bare_model(view(value[2]));
+
+    if (!gemini::valid_model(to)) {
+        return invalid_value(cf, "gemini_model", view(value[2]),
+            "it cannot be a model's name");
+    }
+
+    auto *alias = static_cast<ModelAlias *>(ngx_array_push(conf->aliases));
+
+    if (alias == nullptr) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    alias->from = value[1];
+    alias->to = str(to);
+
+    return NGX_CONF_OK;
+}
+
+char *set_safety(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *conf = static_cast<LocationConf *>(data);
+
+            if (conf->safety != NGX_CONF_UNSET_PTR) {
+                return duplicate();
+            }
+
+            if (cf->args->nelts == 2 && arg(cf, 1) == "default") {
+                conf->safety = nullptr;
+                return NGX_CONF_OK;
+            }
+
+            if (cf->args->nelts == 2 && arg(cf, 1) == "off") {
+                conf->safety = const_cast<gemini::SafetySetting *>(
+                    translate::safety_off(conf->safety_count));
+                return NGX_CONF_OK;
+            }
+
+            conf->safety_count = cf->args->nelts - 1;
+            conf->safety = static_cast<gemini::SafetySetting *>(ngx_pcalloc(
+                cf->pool, conf->safety_count * sizeof(gemini::SafetySetting)));
+
+            if (conf->safety == nullptr) {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
+
+            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+                auto setting = translate::parse_safety(arg(cf, i));
+
+                if (!setting) {
+                    return invalid_value(cf, "gemini_safety", arg(cf, i),
+                        setting.error().message);
+                }
+
+                for (ngx_uint_t k = 0; k + 1 < i; ++k) {
+                    if (conf->safety[k].category
+                        == setting.value().category)
+                    {
+                        return invalid_value(cf, "gemini_safety", arg(cf, i),
+                            "the category is there already");
+                    }
+                }
+
+                conf->safety[i - 1] = setting.value();
+            }
+
+            return NGX_CONF_OK;
+        });
+}
+
+char *set_status(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *conf = static_cast<LocationConf *>(data);
+
+            if (conf->status_pool_name.data != nullptr) {
+                return duplicate();
+            }
+
+            if (arg(cf, 2) == "health") {
+                conf->status_form = StatusForm::health;
+
+            } else if (arg(cf, 2) == "json") {
+                conf->status_form = StatusForm::json;
+
+            } else {
+                return invalid_value(cf, "gemini_status", arg(cf, 2),
+                    "\"health\" or \"json\" is expected");
+            }
+
+            conf->status_pool_name =
+                static_cast<ngx_str_t *>(cf->args->elts)[1];
+
+            serve_by(cf, handle_status);
+
+            return NGX_CONF_OK;
+        });
+}
+
+char *set_secret(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    constexpr std::size_t min_secret = 16;
+
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *mcf = static_cast<MainConf *>(data);
+
+            if (mcf->secret.data != nullptr) {
+                return duplicate();
+            }
+
+            std::string secret;
+
+            if (starts_with(arg(cf, 1), "env:")) {
+                auto value = secret_value(cf, "gemini_secret", arg(cf, 1));
+
+                if (!value) {
+                    return static_cast<char *>(NGX_CONF_ERROR);
+                }
+
+                secret = std::move(*value);
+
+            } else {
+                auto lines = read_lines(cf, "gemini_secret", arg(cf, 1));
+
+                if (!lines) {
+                    return static_cast<char *>(NGX_CONF_ERROR);
+                }
+
+                if (!lines->empty()) {
+                    secret = lines->front().words.front();
+                }
+            }
+
+            if (secret.size() < min_secret) {
+                return invalid_value(cf, "gemini_secret", arg(cf, 1),
+                    "the secret is shorter than 16 characters");
+            }
+
+            mcf->secret = copy(cf->pool, secret);
+            OPENSSL_cleanse(secret.data(), secret.size());
+
+            return mcf->secret.data != nullptr
+                ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
+        });
+}
+
+}

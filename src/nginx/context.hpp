@@ -1,0 +1,125 @@
+// What the module knows of one request, from the access phase to the log.
+#pragma once
+
+#include "core/front/front.hpp"
+#include "core/front/models.hpp"
+#include "core/keys/clients.hpp"
+#include "core/openai/route.hpp"
+#include "nginx/chain_output.hpp"
+#include "nginx/conf.hpp"
+#include "nginx/framing.hpp"
+#include "nginx/glue.hpp"
+#include "nginx/zone.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gw::ngx {
+
+/// The most credentials one request may try: `tries` is bounded by it.
+constexpr std::size_t max_tries = 32;
+
+/// The tries of one request: which credential goes out next, and what stands
+/// behind our peer callbacks (upstream_peer.cpp).
+struct Tries {
+    std::size_t tried[max_tries];
+    std::size_t tried_count = 0;
+    std::size_t credential = keys::Choice::nobody;
+    ngx_uint_t attempts = 0;        // connections asked for
+    ngx_uint_t again = 0;           // retries that blame no credential
+    ngx_uint_t upstream_status = 0; // of the try that is being given up
+    bool open = false;              // begin_try without its end_try
+    bool moving_on = false;         // the next get takes a new credential
+
+    ngx_event_get_peer_pt get = nullptr;
+    ngx_event_free_peer_pt free = nullptr;
+    ngx_event_set_peer_session_pt set_session = nullptr;
+    ngx_event_save_peer_session_pt save_session = nullptr;
+    void *data = nullptr;
+};
+
+/// An upstream body that is read whole before anything is decided.
+struct HeldBody {
+    u_char *start = nullptr;
+    std::size_t size = 0;
+    std::size_t capacity = 0;
+    bool cut_short = false;         // more came than is kept
+
+    std::string_view view() const
+    {
+        return {reinterpret_cast<const char *>(start), size};
+    }
+};
+
+struct RequestContext;
+
+/// The timer of a silent stream. The event comes first: it is what the
+/// callback is given, and its `data` must look like a connection.
+struct KeepAliveTimer {
+    ngx_event_t event;
+    RequestContext *ctx;
+};
+
+struct RequestContext {
+    explicit RequestContext(ngx_http_request_t *request);
+    ~RequestContext();
+
+    RequestContext(const RequestContext &) = delete;
+    RequestContext &operator=(const RequestContext &) = delete;
+
+    ngx_http_request_t *r;
+    LocationConf *conf;
+    PoolMemory memory;
+
+    // who and what
+    bool admitted = false;          // the access phase has counted it
+    const keys::Client *client = nullptr;
+    keys::LimitRecord *client_limits = nullptr;
+    std::optional<openai::Operation> operation;
+    std::string_view request_id;
+    std::string_view requested_model;
+    std::string_view model;         // upstream's id
+    front::Front *front = nullptr;
+    front::Models *models = nullptr;    // the same, when it is that one
+
+    // upstream
+    Tries tries;
+    ngx_chain_t *body = nullptr;    // translated
+    off_t body_size = 0;
+    ngx_http_status_t status{};     // parser state
+    Framing framing;
+    HeldBody held;
+    std::optional<std::int64_t> retry_after_ms;     // the header's
+
+    // towards the client
+    std::optional<StreamOutput> out;    // a stream's events
+    ngx_chain_t *answer = nullptr;  // a whole body
+    bool own_answer = false;        // what goes out is ours: no error page
+    bool head_sent = false;         // sent early, by keep_alive.cpp
+    bool skip_byte = false;         // see upstream_body.cpp
+    bool ended = false;             // the answer is complete
+    KeepAliveTimer keep_alive{};
+    ngx_msec_t last_sent = 0;
+    std::int64_t first_token_ms = -1;   // since the request began
+
+    // what the client is told when nginx answers with an error status
+    std::optional<Error> error;
+    ngx_chain_t *replacement = nullptr; // error_pages.cpp
+
+    std::string_view error_code() const;
+
+    PoolZone &zone() { return *conf->pool->zone; }
+    keys::Pool &pool() { return zone().pool; }
+};
+
+/// The request's context; nullptr: none yet.
+RequestContext *context_of(ngx_http_request_t *r);
+
+/// The same, made when missing; nullptr: out of memory. A context that an
+/// internal redirect has taken off the request is found again.
+RequestContext *need_context(ngx_http_request_t *r);
+
+}

@@ -1,0 +1,264 @@
+#include "nginx/handler.hpp"
+
+#include "core/base/text.hpp"
+#include "core/front/chat.hpp"
+#include "core/front/models.hpp"
+#include "core/gemini/family.hpp"
+#include "core/openai/error.hpp"
+#include "nginx/answer.hpp"
+#include "nginx/log.hpp"
+#include "nginx/models_cache.hpp"
+#include "nginx/upstream.hpp"
+
+#include <new>
+#include <string>
+
+namespace gw::ngx {
+
+namespace {
+
+/// The client's body in one piece. Small ones lie in one buf; what nginx put
+/// into a file, which is in the page cache still, is read back into a buf of
+/// its own. NGX_OK or NGX_ERROR.
+ngx_int_t gather_body(ngx_http_request_t *r, std::string_view &body)
+{
+    ngx_chain_t *cl = r->request_body != nullptr ? r->request_body->bufs
+                                                 : nullptr;
+    off_t size = 0;
+
+    for (ngx_chain_t *each = cl; each != nullptr; each = each->next) {
+        size += ngx_buf_size(each->buf);
+    }
+
+    if (size == 0) {
+        return NGX_OK;
+    }
+
+    if (cl->next == nullptr && !cl->buf->in_file) {
+        body = {reinterpret_cast<char *>(cl->buf->pos),
+                static_cast<std::size_t>(size)};
+        return NGX_OK;
+    }
+
+    auto *start = static_cast<u_char *>(ngx_pnalloc(r->pool,
+        static_cast<std::size_t>(size)));
+
+    if (start == nullptr) {
+        return NGX_ERROR;
+    }
+
+    u_char *p = start;
+
+    for (/* void */; cl != nullptr; cl = cl->next) {
+        ngx_buf_t *b = cl->buf;
+        auto n = static_cast<std::size_t>(ngx_buf_size(b));
+
+        if (!b->in_file) {
+            p = ngx_cpymem(p, b->pos, n);
+            continue;
+        }
+
+        if (ngx_read_file(b->file, p, n, b->file_pos)
+            != static_cast<ssize_t>(n))
+        {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    body = {reinterpret_cast<char *>(start), static_cast<std::size_t>(size)};
+    return NGX_OK;
+}
+
+std::string_view resolve_alias(LocationConf *conf, std::string_view model)
+{
+    if (conf->aliases != nullptr) {
+        auto *aliases = static_cast<ModelAlias *>(conf->aliases->elts);
+
+        for (ngx_uint_t i = 0; i < conf->aliases->nelts; ++i) {
+            if (glob_match(view(aliases[i].from), model)) {
+                return view(aliases[i].to);
+            }
+        }
+    }
+
+    return gemini::bare_model(model);
+}
+
+/// Which upstream model it is, and whether this client may have it.
+Result<void> settle_model(RequestContext *ctx)
+{
+    ctx->requested_model = ctx->front->requested_model();
+    ctx->model = resolve_alias(ctx->conf, ctx->requested_model);
+
+    Error error;
+    error.param = "model";
+
+    if (!gemini::valid_model(ctx->model)) {
+        error.kind = ErrorKind::bad_request;
+        error.message = "\"" + scrub(ctx->requested_model, {}, 200)
+                        + "\" cannot be the name of a model.";
+        error.code = "invalid_value";
+        return error;
+    }
+
+    if (ctx->client != nullptr && !ctx->client->may_use(ctx->requested_model)
+        && !ctx->client->may_use(ctx->model))
+    {
+        error.kind = ErrorKind::forbidden;
+        error.message = "This API key may not use the model \""
+                        + scrub(ctx->requested_model, {}, 200) + "\".";
+        return error;
+    }
+
+    return {};
+}
+
+front::Setting setting_of(RequestContext *ctx)
+{
+    front::Setting setting;
+
+    setting.thoughts = static_cast<translate::Thoughts>(ctx->conf->thoughts);
+    setting.safety = ctx->conf->safety;
+    setting.safety_count = ctx->conf->safety_count;
+    setting.max_event = ctx->conf->max_response;
+    setting.now_sec = ngx_time();
+    setting.request_id = ctx->request_id;
+
+    return setting;
+}
+
+template <typename T, typename... Args>
+T *make_front(RequestContext *ctx, Args &&...args)
+{
+    void *memory = ngx_palloc(ctx->r->pool, sizeof(T));
+
+    if (memory == nullptr) {
+        throw std::bad_alloc();
+    }
+
+    T *made = new (memory) T(std::forward<Args>(args)...);
+    ctx->front = made;
+
+    return made;
+}
+
+/// Returns what a content handler returns.
+ngx_int_t serve_chat(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    std::string_view body;
+
+    if (gather_body(r, body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+
+    auto read = ctx->front->read(body);
+
+    if (read) {
+        read = settle_model(ctx);
+    }
+
+    if (!read) {
+        return send_error(r, ctx, read.error());
+    }
+
+    ChainOutput out(r->pool, body.size() < 65536 ? body.size() + 256 : 65536);
+    auto written = ctx->front->write_body(ctx->model, out);
+
+    if (!written) {
+        return send_error(r, ctx, written.error());
+    }
+
+    ctx->body = out.finish();
+    ctx->body_size = out.size();
+
+    return start_upstream(ctx);
+}
+
+ngx_int_t serve(RequestContext *ctx)
+{
+    if (ctx->models == nullptr) {
+        return serve_chat(ctx);
+    }
+
+    ngx_int_t rc = answer_fresh_models(ctx);
+
+    return rc == NGX_DECLINED ? start_upstream(ctx) : rc;
+}
+
+void body_ready(ngx_http_request_t *r)
+{
+    ngx_int_t rc = guarded(r->connection->log,
+        ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR},
+        [&]() { return serve(context_of(r)); });
+
+    // NGX_DONE: the upstream has taken over.
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+ngx_int_t begin(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        return send_preflight(r, ctx);
+    }
+
+    auto route = openai::route(view(r->method_name), view(r->uri),
+        view(ctx->conf->prefix));
+
+    if (!route) {
+        return send_error(r, ctx, route.error());
+    }
+
+    ctx->operation = route->operation;
+
+    if (route->operation != openai::Operation::chat_completions) {
+        ngx_str_t wanted = copy(r->pool, route->model);
+
+        if (wanted.data == nullptr) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ctx->models = make_front<front::Models>(ctx, view(wanted),
+            ctx->conf->listed_aliases, ctx->conf->listed_alias_count);
+    }
+
+    r->request_body_in_single_buf = 1;
+
+    ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);
+
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+}
+
+ngx_int_t handle_request(ngx_http_request_t *r)
+{
+    return guarded(r->connection->log,
+        ngx_int_t{NGX_HTTP_INTERNAL_SERVER_ERROR}, [&]() -> ngx_int_t {
+            RequestContext *ctx = need_context(r);
+
+            if (ctx == nullptr) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ctx->conf = location_conf(r);
+
+            // A request that comes here by a redirect of its own error, or
+            // twice, has had its chance.
+            if (ctx->front != nullptr) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            return begin(ctx);
+        });
+}
+
+}

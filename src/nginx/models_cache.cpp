@@ -1,0 +1,81 @@
+#include "nginx/models_cache.hpp"
+
+#include "core/base/text.hpp"
+#include "nginx/answer.hpp"
+
+namespace gw::ngx {
+
+namespace {
+
+// Chat interfaces ask on every page load; the list changes a few times a
+// month.
+constexpr std::int64_t fresh_ms = 5 * 60 * 1000;
+
+std::uint64_t source_of(RequestContext *ctx)
+{
+    return hash64(view(ctx->conf->target->url));
+}
+
+}
+
+ngx_int_t answer_fresh_models(RequestContext *ctx)
+{
+    auto kept = kept_models(ctx->zone(), source_of(ctx));
+
+    if (!kept || kept->fetched_ms + fresh_ms <= now_ms()) {
+        return NGX_DECLINED;
+    }
+
+    ChainOutput out(ctx->r->pool, 16384);
+
+    if (!ctx->models->answer_from(kept->text, out)) {
+        return send_error(ctx->r, ctx, ctx->models->error());
+    }
+
+    ngx_chain_t *body = out.finish();
+
+    return send_json(ctx->r, ctx, NGX_HTTP_OK, body, out.size());
+}
+
+bool write_stale_models(RequestContext *ctx, Output &out)
+{
+    if (ctx->models == nullptr) {
+        return false;
+    }
+
+    auto kept = kept_models(ctx->zone(), source_of(ctx));
+
+    if (!kept) {
+        return false;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
+        "gemini: upstream gives no list of models, "
+        "the one of %T s ago is served",
+        static_cast<time_t>((now_ms() - kept->fetched_ms) / 1000));
+
+    return ctx->models->answer_from(kept->text, out);
+}
+
+ngx_int_t send_stale_or_error(RequestContext *ctx, const Error &error)
+{
+    ChainOutput out(ctx->r->pool, 16384);
+
+    if (!write_stale_models(ctx, out)) {
+        return send_error(ctx->r, ctx, error);
+    }
+
+    ngx_chain_t *body = out.finish();
+
+    return send_json(ctx->r, ctx, NGX_HTTP_OK, body, out.size());
+}
+
+void keep_fetched_models(RequestContext *ctx)
+{
+    if (ctx->models != nullptr && ctx->models->complete()) {
+        keep_models(ctx->zone(), source_of(ctx), ctx->models->keep(),
+            now_ms(), ctx->r->connection->log);
+    }
+}
+
+}

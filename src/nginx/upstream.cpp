@@ -1,0 +1,194 @@
+#include "nginx/upstream.hpp"
+
+#include "core/keys/shortage.hpp"
+#include "nginx/log.hpp"
+#include "nginx/models_cache.hpp"
+
+#include <string>
+
+namespace gw::ngx {
+
+namespace {
+
+constexpr std::string_view user_agent = "nginx-gemini";
+
+/// The request's head for one try: everything but the body, which stays the
+/// same. The credential goes in a header, never into the URI, which nginx
+/// logs. No Accept-Encoding: the answer is to be read.
+ngx_int_t write_head(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    ngx_http_upstream_t *u = r->upstream;
+    const Target &target = *ctx->conf->target;
+
+    ChainOutput out(r->pool, 1024);
+    StringOutput path;
+
+    path.append(view(target.path));
+    ctx->front->write_path(ctx->model, path);
+    u->uri = copy(r->pool, path.view());
+
+    if (u->uri.data == nullptr) {
+        return NGX_ERROR;
+    }
+
+    out.append(view(u->method));
+    out.append(' ');
+    out.append(path.view());
+    out.append(" HTTP/1.1\r\nHost: ");
+    out.append(view(target.host_header));
+    out.append("\r\nUser-Agent: ");
+    out.append(user_agent);
+    out.append("\r\nx-goog-api-key: ");
+    out.append(credential_of(ctx).secret);
+
+    if (ctx->body != nullptr) {
+        out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+        out.append_number(ctx->body_size);
+    }
+
+    out.append("\r\n\r\n");
+
+    ngx_chain_t *head = out.finish();
+    ngx_chain_t *last = head;
+
+    while (last->next != nullptr) {
+        last = last->next;
+    }
+
+    last->next = ctx->body;
+    u->request_bufs = head;
+
+    return NGX_OK;
+}
+
+ngx_int_t create_request(ngx_http_request_t *r)
+{
+    return guarded(r->connection->log, ngx_int_t{NGX_ERROR},
+        [&]() { return write_head(context_of(r)); });
+}
+
+ngx_int_t reinit_request(ngx_http_request_t *r)
+{
+    return guarded(r->connection->log, ngx_int_t{NGX_ERROR},
+        [&]() -> ngx_int_t {
+            RequestContext *ctx = context_of(r);
+
+            r->upstream->process_header = process_status_line;
+            r->state = 0;
+            ctx->status = {};
+            ctx->held.size = 0;
+            ctx->held.cut_short = false;
+            ctx->retry_after_ms.reset();
+            ctx->error.reset();
+            ctx->front->start_over();
+
+            return write_head(ctx);
+        });
+}
+
+void abort_request(ngx_http_request_t *)
+{
+}
+
+void settle_client(RequestContext *ctx)
+{
+    if (ctx->client_limits != nullptr) {
+        keys::add_tokens(*ctx->client_limits,
+            ctx->front->outcome().usage.total_tokens(), now_ms());
+    }
+}
+
+void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
+{
+    guarded(r->connection->log, 0, [&]() -> int {
+        RequestContext *ctx = context_of(r);
+
+        stop_keep_alive(ctx);
+        finish_body(ctx, rc);
+        settle_client(ctx);
+
+        if (ctx->tries.open) {
+            ctx->tries.open = false;
+            ctx->pool().end_try(ctx->tries.credential);
+        }
+
+        return 0;
+    });
+}
+
+}
+
+const keys::Credential &credential_of(RequestContext *ctx)
+{
+    return ctx->pool().credentials()[ctx->tries.credential];
+}
+
+ngx_int_t start_upstream(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    LocationConf *conf = ctx->conf;
+
+    keys::Choice choice = choose_credential(ctx);
+
+    if (!choice.ok()) {
+        Error error = keys::shortage_error(choice, ctx->model, now_ms());
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+            "gemini: no key is usable for \"%*s\" in pool \"%V\"",
+            GW_LOG(ctx->model), &conf->pool->name);
+
+        return send_stale_or_error(ctx, error);
+    }
+
+    ctx->tries.credential = choice.credential;
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (conf->wrapped == nullptr) {
+        // Not earlier: balancers may wrap peer.init as late as in their own
+        // init_process. The configuration is this worker's own copy by now.
+        auto *cycle_pool = ngx_cycle->pool;
+
+        conf->wrapped = static_cast<ngx_http_upstream_srv_conf_t *>(
+            ngx_palloc(cycle_pool, sizeof(ngx_http_upstream_srv_conf_t)));
+
+        if (conf->wrapped == nullptr) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        *conf->wrapped = *conf->target->group;
+        conf->wrapped->peer.init = init_peer;
+        conf->upstream.upstream = conf->wrapped;
+    }
+
+    ngx_http_upstream_t *u = r->upstream;
+
+    u->conf = &conf->upstream;
+    u->ssl = conf->target->tls;
+    u->schema = conf->target->tls ? ngx_str_t ngx_string("https://")
+                                  : ngx_str_t ngx_string("http://");
+    u->method = str(ctx->front->upstream_method());
+    u->output.tag = reinterpret_cast<ngx_buf_tag_t>(&ngx_http_gemini_module);
+    u->buffering = 0;
+
+    u->create_request = create_request;
+    u->reinit_request = reinit_request;
+    u->process_header = process_status_line;
+    u->abort_request = abort_request;
+    u->finalize_request = finalize_request;
+    u->input_filter_init = start_body;
+    u->input_filter = filter_body;
+    u->input_filter_ctx = ctx;
+
+    ctx->out.emplace(r->pool, &u->free_bufs, u->output.tag);
+    start_keep_alive(ctx);
+
+    ngx_http_upstream_init(r);
+
+    return NGX_DONE;
+}
+
+}

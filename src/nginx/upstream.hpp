@@ -1,0 +1,60 @@
+// The request's way out and back, on ngx_http_upstream.
+#pragma once
+
+#include "nginx/context.hpp"
+
+namespace gw::ngx {
+
+/// Chooses a credential and hands the request to ngx_http_upstream. NGX_DONE:
+/// it has taken over. Else what a content handler returns: no credential is
+/// usable, which the client has been told, or out of memory.
+ngx_int_t start_upstream(RequestContext *ctx);
+
+/// The credential that goes out now; ctx->tries.credential must be set.
+const keys::Credential &credential_of(RequestContext *ctx);
+
+// upstream_head.cpp: the status line, which leads on to the headers and the
+// body by reassigning u->process_header.
+ngx_int_t process_status_line(ngx_http_request_t *r);
+
+// upstream_hold.cpp: an answer that is held until it is known what it is.
+ngx_int_t hold_whole(ngx_http_request_t *r);
+ngx_int_t hold_stream(ngx_http_request_t *r);
+ngx_int_t hold_error(ngx_http_request_t *r);
+
+// upstream_verdict.cpp: what becomes of an answer that is held. All return
+// what a process_header does.
+ngx_int_t accept_stream(RequestContext *ctx);
+ngx_int_t accept_whole(RequestContext *ctx, ngx_uint_t status,
+    ChainOutput &out);
+ngx_int_t judge_whole(RequestContext *ctx);
+ngx_int_t judge_failed_stream(RequestContext *ctx);
+ngx_int_t judge_error(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error);
+/// Tells the client, as a body or, when the head has gone, as an event.
+ngx_int_t answer_error(RequestContext *ctx, const Error &error);
+
+// upstream_body.cpp
+/// The stream has its first content: remembers when.
+void note_first_token(RequestContext *ctx);
+ngx_int_t start_body(void *data);
+ngx_int_t filter_body(void *data, ssize_t bytes);
+/// What is left to say when the upstream request ends with rc.
+void finish_body(RequestContext *ctx, ngx_int_t rc);
+
+// upstream_peer.cpp
+ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us);
+/// The credential for the next try of this request, whatever was tried.
+keys::Choice choose_credential(RequestContext *ctx);
+/// Whether another try may be made now, with whatever credential.
+bool may_try_again(RequestContext *ctx);
+/// Picks the credential for the next try and marks the current one as the
+/// reason for it; upstream.c must then be told INVALID_HEADER. again: when no
+/// other is usable, the same may go out once more. false: there is none.
+bool move_on(RequestContext *ctx, bool again);
+
+// keep_alive.cpp: the head of a stream that stays silent, and its comments
+void start_keep_alive(RequestContext *ctx);
+void stop_keep_alive(RequestContext *ctx);
+
+}

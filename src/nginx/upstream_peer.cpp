@@ -1,0 +1,229 @@
+// The wrapper around the balancer: it gives each try its credential. The
+// balancer knows addresses; a refused key is no address's fault, so when one
+// fails the balancer is started afresh and told nothing bad.
+#include "nginx/log.hpp"
+#include "nginx/upstream.hpp"
+
+namespace gw::ngx {
+
+namespace {
+
+/// A run of the real balancer, whose callbacks then stand behind ours.
+ngx_int_t balance(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    ngx_http_upstream_t *u = r->upstream;
+    ngx_http_upstream_srv_conf_t *group = ctx->conf->target->group;
+
+    // Round robin takes what it finds here for its own.
+    u->peer.data = nullptr;
+
+    if (group->peer.init(r, group) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u->upstream = group;
+
+    ctx->tries.get = u->peer.get;
+    ctx->tries.free = u->peer.free;
+    ctx->tries.set_session = u->peer.set_session;
+    ctx->tries.save_session = u->peer.save_session;
+    ctx->tries.data = u->peer.data;
+
+    return NGX_OK;
+}
+
+RequestContext *context_from(void *data)
+{
+    return static_cast<RequestContext *>(data);
+}
+
+ngx_uint_t tries_left(RequestContext *ctx)
+{
+    ngx_uint_t most = ctx->conf->pool->tries;
+    return ctx->tries.attempts < most ? most - ctx->tries.attempts : 0;
+}
+
+ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data);
+void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state);
+ngx_int_t set_session(ngx_peer_connection_t *pc, void *data);
+void save_session(ngx_peer_connection_t *pc, void *data);
+
+void wrap(RequestContext *ctx)
+{
+    ngx_peer_connection_t &peer = ctx->r->upstream->peer;
+
+    peer.data = ctx;
+    peer.get = get_peer;
+    peer.free = free_peer;
+    peer.set_session = set_session;
+    peer.save_session = save_session;
+}
+
+/// $upstream_status says what upstream said, not the 502 that moving on by
+/// INVALID_HEADER leaves there.
+void mend_upstream_status(RequestContext *ctx)
+{
+    ngx_array_t *states = ctx->r->upstream_states;
+
+    if (states->nelts >= 2 && ctx->tries.upstream_status != 0) {
+        auto *state = static_cast<ngx_http_upstream_state_t *>(states->elts)
+                      + states->nelts - 2;
+        state->status = ctx->tries.upstream_status;
+    }
+}
+
+ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    return guarded(pc->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
+        RequestContext *ctx = context_from(data);
+        Tries &tries = ctx->tries;
+
+        if (tries.moving_on) {
+            tries.moving_on = false;
+            mend_upstream_status(ctx);
+
+            ngx_uint_t left = pc->tries;
+
+            if (balance(ctx) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            wrap(ctx);
+            pc->tries = left;
+        }
+
+        ngx_int_t rc = tries.get(pc, tries.data);
+
+        if (rc == NGX_ERROR || rc == NGX_BUSY) {
+            return rc;
+        }
+
+        ++tries.attempts;
+        tries.open = true;
+        ctx->pool().begin_try(tries.credential, now_ms());
+
+        return rc;
+    });
+}
+
+void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
+{
+    RequestContext *ctx = context_from(data);
+    Tries &tries = ctx->tries;
+    ngx_http_upstream_t *u = ctx->r->upstream;
+
+    if (tries.open) {
+        tries.open = false;
+        ctx->pool().end_try(tries.credential);
+    }
+
+    if (tries.moving_on && (state & NGX_PEER_FAILED)) {
+        state = NGX_PEER_NEXT;
+    }
+
+    ngx_connection_t *c = pc->connection;
+    bool waited_in_vain = u->request_sent && c != nullptr
+                          && (c->read->timedout || c->write->timedout);
+
+    tries.free(pc, tries.data, state);
+
+    // A balancer of one address would forbid every second try. After a
+    // request that was sent and not answered in time there is none: it may be
+    // running still, and would be paid for twice.
+    pc->tries = waited_in_vain ? 0 : tries_left(ctx);
+}
+
+ngx_int_t set_session(ngx_peer_connection_t *pc, void *data)
+{
+    RequestContext *ctx = context_from(data);
+    return ctx->tries.set_session(pc, ctx->tries.data);
+}
+
+void save_session(ngx_peer_connection_t *pc, void *data)
+{
+    RequestContext *ctx = context_from(data);
+    ctx->tries.save_session(pc, ctx->tries.data);
+}
+
+}
+
+ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *)
+{
+    return guarded(r->connection->log, ngx_int_t{NGX_ERROR},
+        [&]() -> ngx_int_t {
+            RequestContext *ctx = context_of(r);
+
+            if (balance(ctx) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+            wrap(ctx);
+            r->upstream->peer.tries = ctx->conf->pool->tries;
+
+            return NGX_OK;
+        });
+}
+
+keys::Choice choose_credential(RequestContext *ctx)
+{
+    keys::Wanted wanted;
+
+    wanted.model = ctx->model;
+    wanted.tried = ctx->tries.tried;
+    wanted.tried_count = ctx->tries.tried_count;
+    wanted.sticky = ctx->client != nullptr ? ctx->client->limit_id() : 0;
+    wanted.random = (static_cast<std::uint64_t>(ngx_random()) << 31)
+                    ^ static_cast<std::uint64_t>(ngx_random());
+    wanted.now_ms = now_ms();
+
+    return ctx->pool().choose(wanted);
+}
+
+bool may_try_again(RequestContext *ctx)
+{
+    ngx_http_upstream_t *u = ctx->r->upstream;
+    ngx_msec_t timeout = u->conf->next_upstream_timeout;
+
+    // The same conditions as in ngx_http_upstream_next(): when it refuses,
+    // the client gets nginx's 502 instead of what upstream said.
+    return tries_left(ctx) > 0 && !ctx->r->connection->error
+           && !(timeout != 0
+                && ngx_current_msec - u->peer.start_time >= timeout);
+}
+
+bool move_on(RequestContext *ctx, bool again)
+{
+    Tries &tries = ctx->tries;
+
+    if (!may_try_again(ctx)) {
+        return false;
+    }
+
+    if (tries.tried_count < max_tries) {
+        tries.tried[tries.tried_count++] = tries.credential;
+    }
+
+    keys::Choice choice = choose_credential(ctx);
+
+    if (!choice.ok() && !again) {
+        return false;
+    }
+
+    tries.moving_on = true;
+    tries.upstream_status = ctx->r->upstream->headers_in.status_n;
+
+    // end_try() for the current one, before another takes its place.
+    if (tries.open) {
+        tries.open = false;
+        ctx->pool().end_try(tries.credential);
+    }
+
+    if (choice.ok()) {
+        tries.credential = choice.credential;
+    }
+
+    return true;
+}
+
+}

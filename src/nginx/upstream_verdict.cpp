@@ -1,0 +1,290 @@
+// What becomes of an answer that was held: it is accepted, another credential
+// is tried, or the client is told.
+#include "core/keys/shortage.hpp"
+#include "core/openai/error.hpp"
+#include "nginx/answer.hpp"
+#include "nginx/log.hpp"
+#include "nginx/models_cache.hpp"
+#include "nginx/upstream.hpp"
+
+namespace gw::ngx {
+
+namespace {
+
+
+/// upstream.c shows the input filter only what is left in u->buffer, and
+/// flushes the head by itself when nothing is. One byte is left there, which
+/// filter_body() skips: so head and first bytes leave in one piece.
+ngx_int_t accept(RequestContext *ctx, ngx_uint_t status, off_t length)
+{
+    ngx_http_request_t *r = ctx->r;
+    ngx_http_upstream_t *u = r->upstream;
+
+    u->headers_in.status_n = status;
+    ngx_str_null(&u->headers_in.status_line);
+    u->headers_in.content_length_n = length;
+
+    u->buffer.pos = u->buffer.start;
+    u->buffer.last = u->buffer.start + 1;
+    ctx->skip_byte = true;
+    ctx->own_answer = true;
+
+    if (ctx->head_sent) {
+        // The header filter swallows the second head.
+        r->header_sent = 0;
+    }
+
+    return NGX_OK;
+}
+
+void log_failure(RequestContext *ctx, const gemini::UpstreamError &error,
+    const gemini::Verdict &verdict, const keys::Pool::Consequence &done)
+{
+    ngx_log_t *log = ctx->r->connection->log;
+    std::string_view key = credential_of(ctx).name;
+    std::string_view failure = gemini::name_of(done.failure);
+
+    if (done.until_ms == 0) {
+        ngx_uint_t level = verdict.action == gemini::Action::answer
+            ? NGX_LOG_INFO : NGX_LOG_WARN;
+
+        ngx_log_error(level, log, 0,
+            "gemini: key \"%*s\" got %d for \"%*s\": %*s, nothing rests",
+            GW_LOG(key), error.code, GW_LOG(ctx->model), GW_LOG(failure));
+        return;
+    }
+
+    if (!done.news) {
+        return;
+    }
+
+    if (done.until_ms == keys::no_end_ms) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+            "gemini: key \"%*s\" is refused, it rests until it is reset: "
+            "%*s (%d)", GW_LOG(key), GW_LOG(failure), error.code);
+        return;
+    }
+
+    const char *what = done.scope == gemini::Scope::key ? "everything"
+                                                        : nullptr;
+    auto seconds = static_cast<time_t>((done.until_ms - now_ms() + 999)
+                                       / 1000);
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+        "gemini: key \"%*s\" rests %Ts for \"%*s\": %*s (%d)", GW_LOG(key),
+        seconds, what != nullptr ? std::strlen(what) : ctx->model.size(),
+        what != nullptr ? what : ctx->model.data(), GW_LOG(failure),
+        error.code);
+}
+
+/// What the client is told when the last try failed so.
+Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
+{
+    if (verdict.action == gemini::Action::answer) {
+        return verdict.error;
+    }
+
+    // Would the next request find a credential? If none, that is the news,
+    // with the time when one will be back.
+    std::size_t tried = ctx->tries.tried_count;
+    ctx->tries.tried_count = 0;
+    keys::Choice choice = choose_credential(ctx);
+    ctx->tries.tried_count = tried;
+
+    if (choice.ok() || choice.shortage == keys::Shortage::resting) {
+        return verdict.error;
+    }
+
+    return keys::shortage_error(choice, ctx->model, now_ms());
+}
+
+void succeeded(RequestContext *ctx)
+{
+    ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
+}
+
+/// An answer that nobody is to blame for, but that a second try often mends.
+bool try_once_more(RequestContext *ctx, std::string_view why)
+{
+    if (ctx->tries.again != 0 || !move_on(ctx, true)) {
+        return false;
+    }
+
+    ++ctx->tries.again;
+
+    ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
+        "gemini: upstream's answer for \"%*s\" is of no use, "
+        "another try is made: %*s", GW_LOG(ctx->model), GW_LOG(why));
+
+    return true;
+}
+
+/// The next page of the same answer: not another try.
+ngx_int_t ask_for_more(RequestContext *ctx)
+{
+    ctx->tries.upstream_status = ctx->r->upstream->headers_in.status_n;
+    ctx->tries.moving_on = true;
+
+    if (ctx->tries.attempts > 0) {
+        --ctx->tries.attempts;
+    }
+
+    return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+}
+
+ngx_int_t accept_stream(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    note_first_token(ctx);
+    succeeded(ctx);
+
+    if (!ctx->head_sent) {
+        set_head(r, NGX_HTTP_OK, event_stream_type, -1);
+
+        if (add_stream_headers(r) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return accept(ctx, NGX_HTTP_OK, -1);
+}
+
+ngx_int_t accept_whole(RequestContext *ctx, ngx_uint_t status,
+    ChainOutput &out)
+{
+    ctx->answer = out.finish();
+    ctx->ended = true;
+    set_head(ctx->r, status, json_type, out.size());
+
+    return accept(ctx, status, out.size());
+}
+
+ngx_int_t judge_whole(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    ChainOutput out(r->pool, ctx->held.size + 512);
+    bool last_try = ctx->tries.again != 0 || !may_try_again(ctx);
+
+    switch (ctx->front->whole(ctx->held.view(), last_try, out)) {
+
+    case front::Whole::written:
+        note_first_token(ctx);
+        succeeded(ctx);
+        keep_fetched_models(ctx);
+        return accept_whole(ctx, NGX_HTTP_OK, out);
+
+    case front::Whole::more:
+        return ask_for_more(ctx);
+
+    case front::Whole::empty:
+        if (try_once_more(ctx, ctx->front->error().message)) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        if (!last_try) {
+            ChainOutput last(r->pool, ctx->held.size + 512);
+
+            if (ctx->front->whole(ctx->held.view(), true, last)
+                == front::Whole::written)
+            {
+                succeeded(ctx);
+                return accept_whole(ctx, NGX_HTTP_OK, last);
+            }
+        }
+
+        return answer_error(ctx, ctx->front->error());
+
+    case front::Whole::failed:
+        break;
+    }
+
+    if (ctx->front->upstream_error() != nullptr) {
+        return judge_error(ctx, *ctx->front->upstream_error());
+    }
+
+    keep_fetched_models(ctx);
+
+    if (ctx->front->error().kind == ErrorKind::upstream_failed
+        && try_once_more(ctx, ctx->front->error().message))
+    {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return answer_error(ctx, ctx->front->error());
+}
+
+ngx_int_t judge_failed_stream(RequestContext *ctx)
+{
+    // Nothing of it has gone out: as if it had not been.
+    ctx->out->discard();
+
+    if (ctx->front->upstream_error() != nullptr) {
+        return judge_error(ctx, *ctx->front->upstream_error());
+    }
+
+    if (try_once_more(ctx, ctx->front->error().message)) {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    if (ctx->front->empty() && ctx->front->accept_empty(*ctx->out)) {
+        ctx->ended = true;
+        return accept_stream(ctx);
+    }
+
+    return answer_error(ctx, ctx->front->error());
+}
+
+ngx_int_t judge_error(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error)
+{
+    gemini::Verdict verdict = gemini::classify(upstream_error,
+        ctx->retry_after_ms, credential_of(ctx).secret);
+
+    keys::Pool::Consequence done = ctx->pool().failed(ctx->tries.credential,
+        ctx->model, verdict, now_ms());
+
+    log_failure(ctx, upstream_error, verdict, done);
+
+    if (verdict.action == gemini::Action::next_credential
+        && move_on(ctx, false))
+    {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return answer_error(ctx, final_error(ctx, verdict));
+}
+
+ngx_int_t answer_error(RequestContext *ctx, const Error &error)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    ctx->error = error;
+
+    if (ctx->head_sent) {
+        ctx->front->write_error_event(error, *ctx->out);
+        ctx->ended = true;
+        return accept(ctx, NGX_HTTP_OK, -1);
+    }
+
+    ChainOutput out(r->pool, 2048);
+
+    if (error.kind != ErrorKind::model_not_found
+        && write_stale_models(ctx, out))
+    {
+        return accept_whole(ctx, NGX_HTTP_OK, out);
+    }
+
+    if (add_error_headers(r, error) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    openai::write_error(error, out);
+
+    return accept_whole(ctx,
+        static_cast<ngx_uint_t>(openai::status_of(error.kind)), out);
+}
+
+}

@@ -1,0 +1,351 @@
+#include "nginx/zone.hpp"
+
+#include "core/base/text.hpp"
+#include "nginx/conf_block.hpp"
+#include "nginx/glue.hpp"
+#include "nginx/log.hpp"
+
+#include <openssl/crypto.h>
+
+#include <cstring>
+
+namespace gw::ngx {
+
+/// The zone's root: shpool->data points here. The formatted memory follows the
+/// layout that is recorded in its own header; the list of models is the one
+/// thing that comes and goes, under the slab's mutex, which the master frees
+/// when a worker dies with it.
+struct Shared {
+    void *memory;
+    keys::LimitRecord *addresses;
+    keys::Layout layout;
+
+    u_char *models;
+    std::size_t models_size;
+    std::uint64_t models_source;
+    std::int64_t models_fetched_ms;
+};
+
+namespace {
+
+// Beside the records: the slab's own pages, and the list of models.
+constexpr std::size_t slab_reserve = 64 * 1024;
+constexpr std::size_t models_reserve = 512 * 1024;
+constexpr std::size_t max_kept_models = models_reserve / 2;
+
+std::size_t zone_bytes(const keys::Layout &layout)
+{
+    std::size_t bytes = layout.bytes()
+        + layout.limit_capacity * sizeof(keys::LimitRecord);
+
+    // One slab page descriptor per page.
+    bytes += bytes / ngx_pagesize * sizeof(ngx_slab_page_t);
+
+    return ngx_align(bytes + slab_reserve + models_reserve, ngx_pagesize);
+}
+
+ngx_shm_zone_t *add_zone(ngx_conf_t *cf, const char *kind,
+    const ngx_str_t &name, std::size_t size)
+{
+    std::string full = std::string(kind) + ":" + std::string(view(name));
+    ngx_str_t shm_name = copy(cf->pool, full);
+
+    if (shm_name.data == nullptr) {
+        return nullptr;
+    }
+
+    return ngx_shared_memory_add(cf, &shm_name, size,
+        &ngx_http_gemini_module);
+}
+
+/// The zone of the same name in the configuration that is being replaced,
+/// when its size differs and nginx so has made a new one.
+ngx_shm_zone_t *former_zone(ngx_shm_zone_t *zone)
+{
+    auto *cycle = const_cast<ngx_cycle_t *>(ngx_cycle);
+
+    if (cycle == nullptr || cycle->shared_memory.part.elts == nullptr) {
+        return nullptr;
+    }
+
+    for (ngx_list_part_t *part = &cycle->shared_memory.part; part != nullptr;
+         part = part->next)
+    {
+        auto *zones = static_cast<ngx_shm_zone_t *>(part->elts);
+
+        for (ngx_uint_t i = 0; i < part->nelts; ++i) {
+            ngx_shm_zone_t &former = zones[i];
+
+            if (&former != zone && former.tag == zone->tag
+                && former.shm.addr != nullptr
+                && former.shm.addr != zone->shm.addr
+                && view(former.shm.name) == view(zone->shm.name))
+            {
+                return &former;
+            }
+        }
+    }
+
+    return nullptr;
+}
+
+void set_log_context(ngx_slab_pool_t *slab, const ngx_str_t &name)
+{
+    constexpr std::string_view prefix = " in gemini zone \"";
+
+    std::size_t size = prefix.size() + name.len + 2;
+    auto *text = static_cast<u_char *>(ngx_slab_alloc(slab, size));
+
+    if (text != nullptr) {
+        ngx_sprintf(text, "%*s%V\"%Z", GW_LOG(prefix), &name);
+        slab->log_ctx = text;
+    }
+}
+
+ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
+{
+    auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+
+    auto *shared = static_cast<Shared *>(
+        ngx_slab_calloc(slab, sizeof(Shared)));
+    void *memory = ngx_slab_alloc(slab, mine.layout.bytes());
+    auto *addresses = static_cast<keys::LimitRecord *>(ngx_slab_alloc(slab,
+        mine.layout.limit_capacity * sizeof(keys::LimitRecord)));
+
+    if (shared == nullptr || memory == nullptr || addresses == nullptr) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+            "gemini: zone \"%V\" of %uz bytes is too small", &zone->shm.name,
+            zone->shm.size);
+        return NGX_ERROR;
+    }
+
+    std::memset(memory, 0, mine.layout.bytes());
+    std::memset(static_cast<void *>(addresses), 0,
+        mine.layout.limit_capacity * sizeof(keys::LimitRecord));
+    keys::Pool::format(memory, mine.layout);
+
+    shared->memory = memory;
+    shared->addresses = addresses;
+    shared->layout = mine.layout;
+    slab->data = shared;
+    set_log_context(slab, zone->shm.name);
+
+    ngx_shm_zone_t *former = former_zone(zone);
+
+    if (former != nullptr) {
+        auto *former_slab =
+            reinterpret_cast<ngx_slab_pool_t *>(former->shm.addr);
+        auto *known = static_cast<Shared *>(former_slab->data);
+
+        if (known != nullptr
+            && keys::Pool::formatted(known->memory, known->layout))
+        {
+            keys::Pool::migrate(memory, known->memory);
+        }
+    }
+
+    return NGX_OK;
+}
+
+ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
+{
+    return guarded(zone->shm.log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
+        auto &mine = *static_cast<PoolZone *>(zone->data);
+        auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+
+        // Of the same size: nginx has handed the old memory on.
+        if (slab->data == nullptr && format_zone(zone, mine) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        mine.shared = static_cast<Shared *>(slab->data);
+        mine.addresses = mine.shared->addresses;
+        mine.layout = mine.shared->layout;
+
+        if (!keys::Pool::formatted(mine.shared->memory, mine.layout)
+            || !mine.pool.adopt(mine.shared->memory))
+        {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                "gemini: zone \"%V\" has no room for %uz keys",
+                &zone->shm.name, mine.pool.credentials().size());
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    });
+}
+
+ngx_int_t init_clients_zone(ngx_shm_zone_t *zone, void *)
+{
+    auto *clients = static_cast<ClientsConf *>(zone->data);
+    auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
+
+    if (slab->data == nullptr) {
+        std::size_t size = clients->capacity * sizeof(keys::LimitRecord);
+
+        slab->data = ngx_slab_alloc(slab, size);
+
+        if (slab->data == nullptr) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                "gemini: zone \"%V\" is too small", &zone->shm.name);
+            return NGX_ERROR;
+        }
+
+        std::memset(slab->data, 0, size);
+        set_log_context(slab, zone->shm.name);
+    }
+
+    clients->records = static_cast<keys::LimitRecord *>(slab->data);
+    return NGX_OK;
+}
+
+}
+
+PoolZone::~PoolZone()
+{
+    for (const keys::Credential &credential : pool.credentials()) {
+        OPENSSL_cleanse(const_cast<char *>(credential.secret.data()),
+            credential.secret.size());
+    }
+}
+
+ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool)
+{
+    std::size_t count = pool->credentials.size();
+    keys::Layout layout = keys::Layout::for_keys(count);
+
+    if (pool->zone_size != 0) {
+        // Whatever else the zone holds takes its part first.
+        std::size_t other = zone_bytes(layout) - layout.bytes();
+
+        layout = pool->zone_size > other
+            ? keys::Layout::within(pool->zone_size - other, count)
+            : keys::Layout{};
+
+        if (layout.key_capacity == 0) {
+            conf_error(cf, "invalid value \"" + std::to_string(
+                pool->zone_size) + "\" in \"zone\": it is too small for "
+                + std::to_string(count) + " keys");
+            return NGX_ERROR;
+        }
+    }
+
+    auto *zone = make<PoolZone>(cf->pool, std::move(pool->credentials),
+        pool->options);
+
+    if (zone == nullptr) {
+        return NGX_ERROR;
+    }
+
+    zone->layout = layout;
+    zone->shm = add_zone(cf, "gemini_keys", pool->name,
+        pool->zone_size != 0 ? pool->zone_size : zone_bytes(layout));
+
+    if (zone->shm == nullptr) {
+        return NGX_ERROR;
+    }
+
+    zone->shm->init = init_pool_zone;
+    zone->shm->data = zone;
+    pool->zone = zone;
+
+    return NGX_OK;
+}
+
+ngx_int_t add_clients_zone(ngx_conf_t *cf, ClientsConf *clients)
+{
+    clients->capacity = 64;
+
+    while (clients->capacity < clients->set.size() * 2) {
+        clients->capacity *= 2;
+    }
+
+    std::size_t size = clients->capacity * sizeof(keys::LimitRecord);
+    size += size / ngx_pagesize * sizeof(ngx_slab_page_t) + slab_reserve;
+
+    clients->zone = add_zone(cf, "gemini_clients", clients->name,
+        ngx_align(size, ngx_pagesize));
+
+    if (clients->zone == nullptr) {
+        return NGX_ERROR;
+    }
+
+    clients->zone->init = init_clients_zone;
+    clients->zone->data = clients;
+
+    return NGX_OK;
+}
+
+std::optional<KeptModels> kept_models(PoolZone &zone, std::uint64_t source)
+{
+    auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone.shm->shm.addr);
+    Shared &shared = *zone.shared;
+
+    // Room is made before the lock is taken. A list that another worker has
+    // just made longer counts as not there.
+    KeptModels kept{std::string(shared.models_size, '\0'), 0};
+    bool found = false;
+
+    ngx_shmtx_lock(&slab->mutex);
+
+    if (shared.models != nullptr && shared.models_source == source
+        && shared.models_size <= kept.text.size())
+    {
+        std::memcpy(kept.text.data(), shared.models, shared.models_size);
+        kept.text.resize(shared.models_size);
+        kept.fetched_ms = shared.models_fetched_ms;
+        found = true;
+    }
+
+    ngx_shmtx_unlock(&slab->mutex);
+
+    if (!found) {
+        return std::nullopt;
+    }
+
+    return kept;
+}
+
+void keep_models(PoolZone &zone, std::uint64_t source, std::string_view text,
+    std::int64_t now_ms, ngx_log_t *log)
+{
+    auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone.shm->shm.addr);
+    Shared &shared = *zone.shared;
+    bool kept = false;
+
+    if (text.size() <= max_kept_models) {
+        ngx_shmtx_lock(&slab->mutex);
+
+        auto *memory = static_cast<u_char *>(
+            ngx_slab_alloc_locked(slab, text.size()));
+
+        if (memory != nullptr) {
+            std::memcpy(memory, text.data(), text.size());
+
+            // In this order: a worker that dies on the way leaves no list,
+            // not a broken one.
+            u_char *former = shared.models;
+            shared.models = nullptr;
+            shared.models_size = text.size();
+            shared.models_source = source;
+            shared.models_fetched_ms = now_ms;
+            shared.models = memory;
+
+            if (former != nullptr) {
+                ngx_slab_free_locked(slab, former);
+            }
+
+            kept = true;
+        }
+
+        ngx_shmtx_unlock(&slab->mutex);
+    }
+
+    if (!kept) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+            "gemini: zone \"%V\" has no room for the list of models, "
+            "it is fetched each time", &zone.shm->shm.name);
+    }
+}
+
+}

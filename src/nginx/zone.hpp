@@ -1,0 +1,60 @@
+// The shared zones: made at configuration, kept over a reload, grown without
+// losing what they know.
+#pragma once
+
+#include "core/keys/pool.hpp"
+#include "core/keys/window.hpp"
+#include "nginx/conf.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gw::ngx {
+
+/// One pool's zone as this process sees it.
+struct PoolZone {
+    ngx_shm_zone_t *shm = nullptr;
+    keys::Layout layout{};
+    keys::Pool pool;
+    struct Shared *shared = nullptr;    // root of what lies in the zone
+    keys::LimitRecord *addresses = nullptr;     // shared: per client address
+
+    PoolZone(std::vector<keys::Credential> credentials,
+        const keys::PoolOptions &options)
+        : pool(std::move(credentials), options)
+    {
+    }
+
+    PoolZone(const PoolZone &) = delete;
+    PoolZone &operator=(const PoolZone &) = delete;
+
+    /// Wipes the secrets.
+    ~PoolZone();
+
+    keys::LimitTable address_limits()
+    {
+        return {addresses, layout.limit_capacity};
+    }
+};
+
+/// Registers the zone of a block that has been read. NGX_OK, or NGX_ERROR
+/// after logging.
+ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool);
+ngx_int_t add_clients_zone(ngx_conf_t *cf, ClientsConf *clients);
+
+/// The list of models that was fetched last, for all workers. source tells
+/// one upstream from another.
+struct KeptModels {
+    std::string text;
+    std::int64_t fetched_ms;
+};
+
+std::optional<KeptModels> kept_models(PoolZone &zone, std::uint64_t source);
+
+/// Replaces it. Without room the old one stays; that is logged.
+void keep_models(PoolZone &zone, std::uint64_t source, std::string_view text,
+    std::int64_t now_ms, ngx_log_t *log);
+
+}
