@@ -24,6 +24,18 @@ char *out_of_memory(ngx_conf_t *cf)
     return conf_error(cf, "out of memory");
 }
 
+// mask() shows nothing of shorter ones, and all would have the same name.
+constexpr std::size_t shortest_shown = 12;
+
+std::string hex(std::uint64_t id)
+{
+    char digits[17];
+    auto *end = ngx_hex_dump(reinterpret_cast<u_char *>(digits),
+        reinterpret_cast<u_char *>(&id), sizeof(id));
+
+    return {digits, reinterpret_cast<char *>(end) - 8};
+}
+
 /// The options after a key, in a directive or in a file. problem: why not.
 bool read_key_options(const std::vector<std::string> &words,
     keys::Credential &credential, std::string &problem)
@@ -92,7 +104,8 @@ bool add_key(PoolConf &pool, std::string_view secret,
     credential.secret = secret;
 
     if (credential.name.empty()) {
-        credential.name = shown;
+        credential.name = secret.size() < shortest_shown
+            ? "key-" + hex(keys::credential_id(secret)) : shown;
     }
 
     pool.credentials.push_back(std::move(credential));

@@ -218,6 +218,7 @@ ngx_int_t begin(RequestContext *ctx)
     }
 
     ctx->operation = route->operation;
+    ctx->pool().header().requests.fetch_add(1, std::memory_order_relaxed);
 
     if (route->operation != openai::Operation::chat_completions) {
         ngx_str_t wanted = copy(r->pool, route->model);

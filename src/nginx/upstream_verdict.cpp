@@ -101,6 +101,7 @@ Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
 void succeeded(RequestContext *ctx)
 {
     ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
+    ctx->pool().header().answered.fetch_add(1, std::memory_order_relaxed);
 }
 
 /// An answer that nobody is to blame for, but that a second try often mends.

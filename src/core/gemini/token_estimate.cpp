@@ -21,7 +21,8 @@ constexpr std::int64_t per_ideograph = unit * 20 / 29;  // CJK, kana, hangul
 constexpr std::int64_t per_symbol = unit * 2;           // emoji
 constexpr std::int64_t per_json_byte = unit * 2 / 7;    // schemas, arguments
 
-constexpr std::int64_t per_content = 4;
+// The source says four; recorded answers to short prompts say about one.
+constexpr std::int64_t per_content = 1;
 constexpr std::int64_t per_declaration = 10;
 
 // Of one image or file whose dimensions are not looked at.

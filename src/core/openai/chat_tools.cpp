@@ -75,7 +75,7 @@ constexpr Field tool_element = [] {
     return field;
 }();
 
-// tool_choice: {"type":"allowed_tools","allowed_tools":{"mode":…,"tools":[…]}}
+// tool_choice: {"type":"allowed_tools","allowed_tools":{"mode":"auto",…}}
 
 constexpr Field allowed_name = [] {
     Field field;

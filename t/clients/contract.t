@@ -1,0 +1,159 @@
+# Every answer and chunk by OpenAI's published schemas, and every request
+# upstream by Google's published messages.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+use Test::More;
+
+use GeminiTest;
+use GeminiTest::Clients;
+
+my $schema = $ENV{GEMINI_SCHEMA};
+
+plan(skip_all => 'GEMINI_SCHEMA names no folder of published schemas')
+    unless $schema && -f "$schema/openai-api.json";
+
+my $t = GeminiTest->new;
+
+install_clients($t, 'python');
+
+my $simulator = serve($t);
+my $json = JSON::PP->new->ascii->canonical->allow_nonref;
+my @values;
+
+sub user { return { role => 'user', content => $_[0] } }
+
+my $weather = { type => 'function', function => { name => 'get_weather',
+    parameters => { type => 'object', properties => {} } } };
+
+my $person = { type => 'object', properties => {
+    name => { type => 'string' }, age => { type => 'integer' },
+    tags => { type => 'array', items => { type => 'string' } },
+}, required => ['name'], additionalProperties => JSON::PP::false };
+
+my $dot = encode_base64(pack('H*', '89504e470d0a1a0a0000000d4948445200000001'
+    . '000000010806000000' . '1f15c4890000000d49444154789c6360606060000000'
+    . '0500010d0a2db40000000049454e44ae426082'), '');
+
+my @requests = (
+    ['a word' => messages => [user('Hello')]],
+    ['a system message' => messages => [
+        { role => 'system', content => 'Be brief.' },
+        { role => 'developer', content => [
+            { type => 'text', text => 'Be kind.' }] }, user('Hello')]],
+    ['a conversation' => messages => [user('Hello'),
+        { role => 'assistant', content => 'Hi' }, user('How are you?')]],
+    ['sampling' => messages => [user('Hello')], temperature => 0.5,
+        top_p => 0.9, max_completion_tokens => 2000, stop => ['END', 'FIN'],
+        seed => 7],
+    ['penalties' => messages => [user('Hello')],
+        presence_penalty => 0.5, frequency_penalty => 0.5],
+    ['two choices' => messages => [user('Hello')], n => 2],
+    ['too few tokens' => messages => [user('A long story')],
+        max_tokens => 12],
+    ['reasoning' => messages => [user('Think')], reasoning_effort => 'low'],
+    ['reasoning of a newer model' => model => 'gemini-3-flash-preview',
+        messages => [user('Think')], reasoning_effort => 'high'],
+    ['an image' => messages => [user([
+        { type => 'text', text => 'What is this?' },
+        { type => 'image_url', image_url => {
+            url => "data:image/png;base64,$dot", detail => 'low' } }])]],
+    ['a JSON object' => messages => [user('Some JSON')],
+        response_format => { type => 'json_object' }],
+    ['a JSON schema' => messages => [user('A person')],
+        response_format => { type => 'json_schema', json_schema => {
+            name => 'person', strict => JSON::PP::true,
+            schema => $person } }],
+);
+
+sub keep {
+    my (%value) = @_;
+
+    push @values, $json->encode(\%value);
+
+    return;
+}
+
+for my $request (@requests) {
+    my ($name, %body) = @$request;
+    my %o = (token => $GeminiTest::Clients::token, deadline => 20);
+
+    $body{model} //= 'gemini-2.5-flash';
+
+    my $r = $t->post('/v1/chat/completions', \%body, %o);
+    is($r->{status}, 200, "$name is answered") or diag($r->{body});
+    keep(name => "answer to $name", value => $r->{json},
+        openai => $r->{status} == 200 ? 'CreateChatCompletionResponse'
+            : 'ErrorResponse');
+
+    my $s = $t->stream('POST', '/v1/chat/completions', { %body,
+        stream => JSON::PP::true,
+        stream_options => { include_usage => JSON::PP::true } }, %o);
+    my @events = $s->events;
+    my $last = pop @events;
+
+    is($last && $last->{data}, '[DONE]', "$name streams to its end");
+    keep(name => "chunks of $name", value => $_->{json},
+        openai => 'CreateChatCompletionStreamResponse') for @events;
+}
+
+my @errors = (
+    ['no JSON', '{"model":', {}],
+    ['no messages', { model => 'gemini-2.5-flash' }, {}],
+    ['a wrong type', { model => 'gemini-2.5-flash', messages => 'hi' }, {}],
+    ['an unknown role', { model => 'gemini-2.5-flash',
+        messages => [{ role => 'wizard', content => 'hi' }] }, {}],
+    ['an unknown model', { model => 'no-such', messages => [user('hi')] }, {}],
+    ['a tool', { model => 'gemini-2.5-flash', messages => [user('hi')],
+        tools => [$weather] }, {}],
+    ['no token', { model => 'gemini-2.5-flash', messages => [user('hi')] },
+        { token => undef }],
+    ['an unknown path', {}, { path => '/v1/nothing' }],
+);
+
+for my $error (@errors) {
+    my ($name, $body, $o) = @$error;
+    my $r = $t->post($o->{path} || '/v1/chat/completions', $body,
+        token => $GeminiTest::Clients::token, %$o);
+
+    ok($r->{status} >= 400 && $r->{status} < 500, "$name is refused")
+        or diag("$r->{status} $r->{body}");
+    keep(name => "refusal of $name", openai => 'ErrorResponse',
+        value => $r->{json});
+}
+
+my $models = $t->get('/v1/models', token => $GeminiTest::Clients::token);
+is($models->{status}, 200, 'the models are listed');
+keep(name => 'list of models', openai => 'ListModelsResponse',
+    value => $models->{json});
+
+my %messages = (
+    generateContent => 'GenerateContentRequest',
+    streamGenerateContent => 'GenerateContentRequest',
+);
+
+my @seen = grep { $_->{method} eq 'POST' } $simulator->seen;
+cmp_ok(scalar @seen, '>', 2 * @requests - 1, 'the upstream saw them all');
+
+for my $request (@seen) {
+    my $method = $request->{api_method};
+
+    keep(name => "$method upstream", gemini => $messages{$method},
+        value => $request->{body});
+}
+
+my $file = $t->dir . '/values.jsonl';
+open my $out, '>', $file or die "$file: $!\n";
+print {$out} "$_\n" for @values;
+close $out;
+
+run_client($t, $t->root . '/build/clients/venv/bin/python',
+    "$FindBin::Bin/contract.py", $schema, $file);
+
+$t->done;

@@ -1,0 +1,20 @@
+# OpenAI's own JavaScript client against the module.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use GeminiTest;
+use GeminiTest::Clients;
+
+my $t = GeminiTest->new;
+
+install_clients($t, 'node');
+serve($t);
+
+my $root = $t->root;
+run_client($t, 'node', "$FindBin::Bin/openai_node.mjs");
+
+$t->done;
