@@ -182,6 +182,22 @@ char *list_aliases(ngx_conf_t *cf, LocationConf *conf)
     return NGX_CONF_OK;
 }
 
+/// A body has to be in memory whole to be translated. By nginx's default all
+/// but the smallest would be written to a file first and read back; a location
+/// that was given no other size takes conversations of up to a megabyte in one
+/// piece.
+void keep_bodies_in_memory(ngx_conf_t *cf)
+{
+    constexpr std::size_t one_piece = 1024 * 1024;
+
+    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
+        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
+
+    if (clcf->client_body_buffer_size == 2 * ngx_pagesize) {
+        clcf->client_body_buffer_size = one_piece;
+    }
+}
+
 /// Names become pointers, and what must not start does not.
 char *check_location(ngx_conf_t *cf, LocationConf *conf)
 {
@@ -236,6 +252,8 @@ char *check_location(ngx_conf_t *cf, LocationConf *conf)
         return conf_error(cf, "\"gemini_pass\" needs \"gemini_auth\" here, "
                               "or its explicit \"off\"");
     }
+
+    keep_bodies_in_memory(cf);
 
     char *rv = prepare_upstream(cf, conf);
 

@@ -340,18 +340,18 @@ TEST(TranslateRequest, PutsEveryEffortAsTheFamilyWantsIt)
             "24576"}},
         {"gemini-2.5-flash-lite", {"0", "1024", "1024", "8192", "24576",
             "24576", "24576"}},
-        {"gemini-3-pro-preview", {"low", "low", "low", "high", "high",
-            "high", "high"}},
-        {"gemini-3.1-pro-preview", {"low", "low", "low", "medium", "high",
-            "high", "high"}},
-        {"gemini-3-flash-preview", {"minimal", "minimal", "low", "medium",
-            "high", "high", "high"}},
-        {"gemini-3.8-flash", {"low", "low", "low", "medium", "high", "high",
-            "high"}},
-        {"gemini-4-argon", {"low", "low", "low", "medium", "high", "high",
-            "high"}},
-        {"gemma-4-31b-it", {"minimal", "minimal", "high", "high", "high",
-            "high", "high"}}
+        {"gemini-3-pro-preview", {"LOW", "LOW", "LOW", "HIGH", "HIGH",
+            "HIGH", "HIGH"}},
+        {"gemini-3.1-pro-preview", {"LOW", "LOW", "LOW", "MEDIUM", "HIGH",
+            "HIGH", "HIGH"}},
+        {"gemini-3-flash-preview", {"MINIMAL", "MINIMAL", "LOW", "MEDIUM",
+            "HIGH", "HIGH", "HIGH"}},
+        {"gemini-3.8-flash", {"LOW", "LOW", "LOW", "MEDIUM", "HIGH", "HIGH",
+            "HIGH"}},
+        {"gemini-4-argon", {"LOW", "LOW", "LOW", "MEDIUM", "HIGH", "HIGH",
+            "HIGH"}},
+        {"gemma-4-31b-it", {"MINIMAL", "MINIMAL", "HIGH", "HIGH", "HIGH",
+            "HIGH", "HIGH"}}
     };
 
     for (const Case &c : cases) {
@@ -394,32 +394,32 @@ TEST(TranslateRequest, TakesThinkingInEveryVendorsWords)
 
     const Case cases[] = {
         {R"("google":{"thinking_config":{"thinking_budget":2000}})",
-            R"("thinkingBudget":2000)", R"("thinkingLevel":"medium")"},
+            R"("thinkingBudget":2000)", R"("thinkingLevel":"MEDIUM")"},
         {R"("google":{"thinking_config":{"thinking_budget":99999}})",
-            R"("thinkingBudget":24576)", R"("thinkingLevel":"high")"},
+            R"("thinkingBudget":24576)", R"("thinkingLevel":"HIGH")"},
         {R"("google":{"thinking_config":{"thinking_level":"HIGH"}})",
-            R"("thinkingBudget":24576)", R"("thinkingLevel":"high")"},
+            R"("thinkingBudget":24576)", R"("thinkingLevel":"HIGH")"},
         // Both at once would be an error upstream.
         {R"("google":{"thinking_config":{"thinking_level":"low",
             "thinking_budget":5000}})",
-            R"("thinkingBudget":1024)", R"("thinkingLevel":"low")"},
+            R"("thinkingBudget":1024)", R"("thinkingLevel":"LOW")"},
         // Google's own words come first.
         {R"("google":{"thinking_config":{"thinking_budget":0}},
             "reasoning_effort":"high")",
-            R"("thinkingBudget":0)", R"("thinkingLevel":"low")"},
+            R"("thinkingBudget":0)", R"("thinkingLevel":"LOW")"},
         {R"("extra_body":{"google":{"thinking_config":
             {"include_thoughts":true}}},"reasoning_effort":"low")",
             R"("thinkingBudget":1024,"includeThoughts":true)",
-            R"("thinkingLevel":"low","includeThoughts":true)"},
+            R"("thinkingLevel":"LOW","includeThoughts":true)"},
         {R"("reasoning":{"max_tokens":600,"exclude":false})",
             R"("thinkingBudget":600,"includeThoughts":true)",
-            R"("thinkingLevel":"low","includeThoughts":true)"},
+            R"("thinkingLevel":"LOW","includeThoughts":true)"},
         {R"("reasoning":{"enabled":false})",
-            R"("thinkingBudget":0)", R"("thinkingLevel":"low")"},
+            R"("thinkingBudget":0)", R"("thinkingLevel":"LOW")"},
         {R"("thinking":{"type":"enabled","budget_tokens":9000})",
-            R"("thinkingBudget":9000)", R"("thinkingLevel":"high")"},
+            R"("thinkingBudget":9000)", R"("thinkingLevel":"HIGH")"},
         {R"("thinking":{"type":"disabled"})",
-            R"("thinkingBudget":0)", R"("thinkingLevel":"low")"}
+            R"("thinkingBudget":0)", R"("thinkingLevel":"LOW")"}
     };
 
     for (const Case &c : cases) {

@@ -38,10 +38,10 @@ struct LevelName {
 
 // In order, weakest first, as the bits are.
 constexpr LevelName level_names[] = {
-    {gemini::level_minimal, "minimal"},
-    {gemini::level_low, "low"},
-    {gemini::level_medium, "medium"},
-    {gemini::level_high, "high"}
+    {gemini::level_minimal, "MINIMAL"},
+    {gemini::level_low, "LOW"},
+    {gemini::level_medium, "MEDIUM"},
+    {gemini::level_high, "HIGH"}
 };
 
 // Google's own: what its OpenAI-compatible endpoint makes of an effort.
