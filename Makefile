@@ -4,7 +4,10 @@
 SHELL = /bin/bash
 
 # What the scripts read.  Given on the command line or in the environment.
-export NGINX NGINX_SRC NGINX_CC_OPT NGINX_LD_OPT DESTDIR
+# NGINX itself must not reach an nginx: there it means inherited sockets.
+unexport NGINX
+export NGINX_BINARY ?= $(NGINX)
+export NGINX_SRC NGINX_CC_OPT NGINX_LD_OPT DESTDIR
 export GEMINI_API_KEYS CLIENT_TOKEN PORT REDIS_URL FUZZ_SECONDS
 
 # make's own default is no wish: then nginx's configure chooses.
@@ -13,7 +16,7 @@ export CC
 endif
 
 ifeq (,$(findstring -j,$(shell echo "$$MAKEFLAGS")))
-MAKEFLAGS += -j$(shell nproc)
+MAKEFLAGS += -j$(or $(JOBS),$(shell nproc))
 endif
 
 CXXFLAGS ?= -O2 -g
@@ -31,6 +34,11 @@ comma = ,
 sanitize_flags = -fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
     -fno-omit-frame-pointer
 variant = $(notdir $(CXX))-$(subst $(comma),-,$(SANITIZE))
+ifeq (,$(findstring clang,$(CXX)))
+# gcc bug 71962: with these, a function's address is no constant
+sanitize_flags += \
+    -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute
+endif
 else
 variant = $(notdir $(CXX))
 endif
@@ -46,6 +54,7 @@ unit_objects = $(patsubst %.cpp,$(OBJECTS)/%.o,$(sort \
     $(wildcard t/unit/*.cpp)))
 fuzz_names = $(patsubst t/fuzz/%.cpp,%,$(sort $(wildcard t/fuzz/*_fuzz.cpp)))
 fuzz_objects = $(fuzz_names:%=$(OBJECTS)/t/fuzz/%.o)
+core_archive = $(OBJECTS)/core.a
 unit_binary = $(OBJECTS)/unit
 fuzz_binaries = $(fuzz_names:%=$(OBJECTS)/%)
 
@@ -125,18 +134,24 @@ force:
 write_changed = mkdir -p $(@D); \
     [[ -f $@ && $$(< $@) == '$(strip $(1))' ]] || echo '$(strip $(1))' > $@
 
-objects_of = $(filter %.o,$^)
+$(core_archive): $(core_objects) $(OBJECTS)/objects
+	@echo '  AR   $@'
+	@rm -f $@
+	@ar rcs $@ $(core_objects)
 
-$(unit_binary): $(core_objects) $(unit_objects) $(OBJECTS)/objects
-	$(CXX) $(sanitize_flags) -o $@ $(objects_of) -lgtest_main -lgtest \
-	    -lpthread $(LIBRARIES)
+$(unit_binary): $(unit_objects) $(core_archive)
+	@echo '  LINK $@'
+	@$(CXX) $(sanitize_flags) -o $@ $^ -lgtest_main -lgtest -lpthread \
+	    $(LIBRARIES)
 
-$(fuzz_binaries): $(OBJECTS)/%: $(OBJECTS)/t/fuzz/%.o $(core_objects) \
-                  $(fuzz_main) $(OBJECTS)/objects
-	$(CXX) $(sanitize_flags) -o $@ $(objects_of) $(LIBRARIES)
+$(fuzz_binaries): $(OBJECTS)/%: $(OBJECTS)/t/fuzz/%.o $(fuzz_main) \
+                  $(core_archive)
+	@echo '  LINK $@'
+	@$(CXX) $(sanitize_flags) -o $@ $^ $(LIBRARIES)
 
 $(OBJECTS)/%.o: %.cpp $(OBJECTS)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	@echo '  CXX  $<'
+	@$(COMPILE) -c -o $@ $<
 
 -include $(core_objects:.o=.d) $(unit_objects:.o=.d) $(fuzz_objects:.o=.d)

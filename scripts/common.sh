@@ -4,6 +4,11 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=${BUILD:-$root/build}
 
+# In the environment of an nginx, NGINX names inherited sockets; so it goes by
+# another name from here on.
+export NGINX_BINARY=${NGINX_BINARY:-${NGINX-}}
+unset NGINX
+
 say() {
     printf '%s\n' "$*"
 }
@@ -22,11 +27,11 @@ help_if_asked() {
     esac
 }
 
-# The nginx to build for, test and run: $NGINX, or the one built from
+# The nginx to build for, test and run: NGINX=, or the one built from
 # NGINX_SRC, or the one on PATH (a plain user's PATH lacks /usr/sbin).
 find_nginx() {
-    if [[ -n ${NGINX-} ]]; then
-        command -v -- "$NGINX" || die "NGINX=$NGINX is not there"
+    if [[ -n $NGINX_BINARY ]]; then
+        command -v -- "$NGINX_BINARY" || die "no nginx at $NGINX_BINARY"
 
     elif [[ -n ${NGINX_SRC-} ]]; then
         printf '%s\n' "$build/vanilla/objs/nginx"

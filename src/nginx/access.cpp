@@ -21,105 +21,96 @@ std::string_view header_value(ngx_http_request_t *r, std::string_view name)
 }
 
 /// Where the value of a query argument "key" begins in a request target, or
-/// npos. Names are matched as ngx_http_arg() does.
+/// npos. Names are matched as ngx_http_arg() does, in any case.
 std::size_t key_value_at(std::string_view target, std::size_t from)
 {
-    for ( ;; ) {
-        std::size_t at = target.find("key=", from);
+    constexpr std::string_view name = "key=";
 
-        if (at == std::string_view::npos) {
-            return at;
+    for (std::size_t i = from; i + name.size() <= target.size(); ++i) {
+        if ((i == 0 || target[i - 1] == '?' || target[i - 1] == '&')
+            && iequals(target.substr(i, name.size()), name))
+        {
+            return i + name.size();
         }
-
-        if (at > 0 && (target[at - 1] == '?' || target[at - 1] == '&')) {
-            return at + 4;
-        }
-
-        from = at + 4;
     }
+
+    return std::string_view::npos;
 }
 
-/// A copy in which the values of "key" arguments are stars; s itself when it
-/// has none. data == nullptr: out of memory.
-ngx_str_t without_key(ngx_pool_t *pool, const ngx_str_t &s)
+/// Puts a copy into s in which the values of "key" arguments are stars, unless
+/// there are none. NGX_OK or NGX_ERROR.
+ngx_int_t hide_key(ngx_pool_t *pool, ngx_str_t &s)
 {
-    std::string text(view(s));
-    std::size_t at = 0;
-    bool changed = false;
+    std::size_t at = key_value_at(view(s), 0);
 
-    while ((at = key_value_at(text, at)) != std::string::npos) {
+    if (at == std::string_view::npos) {
+        return NGX_OK;
+    }
+
+    std::string text(view(s));
+
+    while (at != std::string::npos) {
         std::size_t end = text.find_first_of("& \t", at);
 
         text.replace(at, (end == std::string::npos ? text.size() : end) - at,
             masked);
-        at += masked.size();
-        changed = true;
+        at = key_value_at(text, at + masked.size());
     }
 
-    return changed ? copy(pool, text) : s;
+    s = copy(pool, text);
+    return s.data != nullptr ? NGX_OK : NGX_ERROR;
 }
 
 /// Before any other module can log the request line: a token in ?key= must not
-/// be in it. What other modules go by, the URI and its arguments, stays.
+/// be in it. Which location it is for is not known yet, so what other modules
+/// go by, the URI and its arguments, stays.
 ngx_int_t hide_query_key(ngx_http_request_t *r)
 {
-    if (r->args.len == 0
-        || key_value_at(view(r->request_line), 0) == std::string_view::npos)
-    {
-        return NGX_DECLINED;
-    }
-
     auto *scf = static_cast<ServerConf *>(
         ngx_http_get_module_srv_conf(r, ngx_http_gemini_module));
 
-    if (!scf->serves) {
+    if (!scf->serves || r->args.len == 0
+        || key_value_at(view(r->args), 0) == std::string_view::npos)
+    {
         return NGX_DECLINED;
     }
 
     return guarded(r->connection->log, ngx_int_t{NGX_ERROR},
         [&]() -> ngx_int_t {
-            ngx_str_t line = without_key(r->pool, r->request_line);
+            RequestContext *ctx = need_context(r);
 
-            if (line.data == nullptr) {
+            if (ctx == nullptr) {
                 return NGX_ERROR;
             }
 
-            r->request_line = line;
-            return NGX_DECLINED;
+            ctx->request_line = r->request_line;
+
+            return hide_key(r->pool, r->request_line) == NGX_OK
+                ? NGX_DECLINED : NGX_ERROR;
         });
 }
 
-/// The value of ?key=, decoded. In our own location the arguments lose it:
-/// nothing else needs it, and $request_uri and $args may be logged.
-/// NGX_OK or NGX_ERROR.
-ngx_int_t take_query_key(ngx_http_request_t *r, std::string &key)
+/// The location is known: ours keeps the token out of everything that is
+/// logged, another one gets its request line back.
+ngx_int_t settle_query_key(ngx_http_request_t *r)
 {
-    constexpr std::string_view name = "key";
-    ngx_str_t value;
+    LocationConf *conf = location_conf(r);
+    RequestContext *ctx = context_of(r);
 
-    if (ngx_http_arg(r, str(name).data, name.size(), &value) != NGX_OK) {
-        return NGX_OK;
+    if (ctx == nullptr || ctx->request_line.data == nullptr) {
+        return NGX_DECLINED;
     }
 
-    key.resize(value.len);
-    auto *start = reinterpret_cast<u_char *>(key.data());
-    u_char *dst = start;
-    u_char *src = value.data;
-
-    ngx_unescape_uri(&dst, &src, value.len, 0);
-    key.resize(static_cast<std::size_t>(dst - start));
-
-    ngx_str_t hidden = without_key(r->pool,
-        str("?" + std::string(view(r->args))));
-
-    r->unparsed_uri = without_key(r->pool, r->unparsed_uri);
-
-    if (hidden.data == nullptr || r->unparsed_uri.data == nullptr) {
-        return NGX_ERROR;
+    if (!conf->serves() && conf->status_form == StatusForm::none) {
+        r->request_line = ctx->request_line;
+        return NGX_DECLINED;
     }
 
-    r->args = {hidden.len - 1, hidden.data + 1};
-    return NGX_OK;
+    return guarded(r->connection->log, ngx_int_t{NGX_ERROR},
+        [&]() -> ngx_int_t {
+            return take_query_key(r, ctx) == NGX_OK ? NGX_DECLINED
+                                                    : NGX_ERROR;
+        });
 }
 
 ngx_int_t refuse(RequestContext *ctx, Error error)
@@ -181,7 +172,7 @@ std::uint64_t address_id(ngx_http_request_t *r)
     return hash64({static_cast<const char *>(address), size}) | 1;
 }
 
-ngx_int_t identify(RequestContext *ctx, std::string_view query_key)
+ngx_int_t identify(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
     keys::PresentedToken presented;
@@ -189,7 +180,7 @@ ngx_int_t identify(RequestContext *ctx, std::string_view query_key)
     presented.authorization = header_value(r, "authorization");
     presented.x_api_key = header_value(r, "x-api-key");
     presented.x_goog_api_key = header_value(r, "x-goog-api-key");
-    presented.query_key = query_key;
+    presented.query_key = ctx->query_key;
 
     std::string_view token = keys::token_of(presented);
 
@@ -204,14 +195,8 @@ ngx_int_t admit(RequestContext *ctx)
 {
     LocationConf *conf = ctx->conf;
     std::int64_t now = now_ms();
-    std::string query_key;
-
-    if (take_query_key(ctx->r, query_key) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     if (conf->auth == auth_clients) {
-        ngx_int_t rc = identify(ctx, query_key);
+        ngx_int_t rc = identify(ctx);
 
         if (rc != NGX_OK) {
             return rc;
@@ -223,7 +208,7 @@ ngx_int_t admit(RequestContext *ctx)
     }
 
     if (conf->serves() && conf->ip_limits != nullptr) {
-        keys::LimitTable table = ctx->zone().address_limits();
+        keys::LimitTable table = ctx->pool().limits();
         std::int64_t wait = keys::take_request(
             table.find(address_id(ctx->r), now), *conf->ip_limits, now);
 
@@ -252,7 +237,13 @@ ngx_int_t handle_access(ngx_http_request_t *r)
 {
     LocationConf *conf = location_conf(r);
 
-    if (!conf->serves() && conf->status_form != StatusForm::json) {
+    // Load balancers ask for health without a token, unless the location
+    // itself wants one.
+    bool asks = conf->status_form == StatusForm::json
+                || (conf->status_form == StatusForm::health
+                    && conf->auth_here);
+
+    if (!conf->serves() && !asks) {
         return NGX_DECLINED;
     }
 
@@ -296,9 +287,38 @@ ngx_int_t add_handler(ngx_conf_t *cf, ngx_http_phases phase,
 
 }
 
+ngx_int_t take_query_key(ngx_http_request_t *r, RequestContext *ctx)
+{
+    constexpr std::string_view name = "key";
+    ngx_str_t value;
+
+    if (!ctx->query_key.empty()
+        || ngx_http_arg(r, str(name).data, name.size(), &value) != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    std::string key(value.len, '\0');
+    auto *start = reinterpret_cast<u_char *>(key.data());
+    u_char *dst = start;
+    u_char *src = value.data;
+
+    ngx_unescape_uri(&dst, &src, value.len, 0);
+    key.resize(static_cast<std::size_t>(dst - start));
+    ctx->query_key = std::move(key);
+
+    return hide_key(r->pool, r->args) == NGX_OK
+        ? hide_key(r->pool, r->unparsed_uri) : NGX_ERROR;
+}
+
 ngx_int_t add_access_handler(ngx_conf_t *cf)
 {
     if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, hide_query_key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (add_handler(cf, NGX_HTTP_REWRITE_PHASE, settle_query_key) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

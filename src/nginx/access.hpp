@@ -1,11 +1,15 @@
 // gemini_auth, the limits of clients and addresses: who may go on.
 #pragma once
 
-#include "nginx/ngx.hpp"
+#include "nginx/context.hpp"
 
 namespace gw::ngx {
 
-/// Registers the handlers of the post-read and access phases.
+/// Takes ?key= out of the arguments, which may be logged, and keeps its value
+/// in ctx->query_key; nothing else of ours needs it. NGX_OK or NGX_ERROR.
+ngx_int_t take_query_key(ngx_http_request_t *r, RequestContext *ctx);
+
+/// Registers the handlers of the post-read, rewrite and access phases.
 ngx_int_t add_access_handler(ngx_conf_t *cf);
 
 }

@@ -60,6 +60,12 @@ ngx_int_t add_stream_headers(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+#if (NGX_HTTP_GZIP)
+    // Compressors hold back what they have too little of.
+    r->gzip_tested = 1;
+    r->gzip_ok = 0;
+#endif
+
     return add_header(r, "X-Accel-Buffering", "no");
 }
 

@@ -110,6 +110,7 @@ struct LocationConf {
     ngx_str_t prefix;               // of the paths: the location's name
 
     ngx_uint_t auth;
+    bool auth_here;                 // gemini_auth stands in this very place
     ngx_str_t clients_name;
     ClientsConf *clients;
     keys::Limits *ip_limits;
@@ -155,6 +156,7 @@ char *set_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_ip_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *set_thoughts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_safety(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

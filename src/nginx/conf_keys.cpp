@@ -82,7 +82,9 @@ bool read_key_options(const std::vector<std::string> &words,
 bool add_key(PoolConf &pool, std::string_view secret,
     const keys::Credential &options, std::string &problem)
 {
-    problem = secret_problem(secret);
+    problem = starts_with(secret, "env:")
+        ? "\"env:\" is for the \"key\" directive"
+        : std::string(secret_problem(secret));
 
     if (!problem.empty()) {
         return false;

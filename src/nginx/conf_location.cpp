@@ -46,16 +46,29 @@ ngx_str_t prefix_of(ngx_conf_t *cf)
     return clcf->named ? ngx_str_t ngx_null_string : clcf->name;
 }
 
-/// The location's handler is ours, and its server is one of ours.
-void serve_by(ngx_conf_t *cf, ngx_http_handler_pt handler)
+/// The location's handler is ours, and its server is one of ours. What was
+/// there before (proxy_pass, or the other of our two) would be lost without a
+/// word. Always NGX_CONF_OK or an error.
+char *serve_by(ngx_conf_t *cf, ngx_http_handler_pt handler)
 {
     auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
         ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     auto *scf = static_cast<ServerConf *>(
         ngx_http_conf_get_module_srv_conf(cf, ngx_http_gemini_module));
 
+    if (clcf->handler != nullptr) {
+        return conf_error(cf, "\"" + std::string(arg(cf, 0)) + " "
+                              + std::string(arg(cf, 1))
+                              + "\" conflicts with another directive that "
+                              "answers the requests of this location, such "
+                              "as \"proxy_pass\", \"gemini_pass\" or "
+                              "\"gemini_status\"");
+    }
+
     clcf->handler = handler;
     scf->serves = true;
+
+    return NGX_CONF_OK;
 }
 
 PoolConf *find_pool(MainConf *mcf, const ngx_str_t &name)
@@ -401,7 +414,9 @@ char *set_pass(ngx_conf_t *cf, ngx_command_t *, void *data)
             conf->pool_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
             conf->prefix = prefix_of(cf);
 
-            serve_by(cf, handle_request);
+            if (serve_by(cf, handle_request) != NGX_CONF_OK) {
+                return static_cast<char *>(NGX_CONF_ERROR);
+            }
 
             // Whether it is used is known only when everything is merged, but
             // a group can be made only now.
@@ -418,6 +433,8 @@ char *set_auth(ngx_conf_t *cf, ngx_command_t *, void *data)
     if (conf->auth != NGX_CONF_UNSET_UINT) {
         return duplicate();
     }
+
+    conf->auth_here = true;
 
     if (arg(cf, 1) == "off") {
         conf->auth = auth_off;
@@ -498,6 +515,39 @@ char *set_model(ngx_conf_t *cf, ngx_command_t *, void *data)
     return NGX_CONF_OK;
 }
 
+char *set_thoughts(ngx_conf_t *cf, ngx_command_t *, void *data)
+{
+    struct Row {
+        std::string_view name;
+        translate::Thoughts thoughts;
+    };
+
+    static constexpr Row rows[] = {
+        {"field", translate::Thoughts::field},
+        {"inline", translate::Thoughts::inline_tags},
+        {"hide", translate::Thoughts::hide},
+    };
+
+    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
+        [&]() -> char * {
+            auto *conf = static_cast<LocationConf *>(data);
+
+            if (conf->thoughts != NGX_CONF_UNSET_UINT) {
+                return duplicate();
+            }
+
+            for (const Row &row : rows) {
+                if (arg(cf, 1) == row.name) {
+                    conf->thoughts = static_cast<ngx_uint_t>(row.thoughts);
+                    return NGX_CONF_OK;
+                }
+            }
+
+            return invalid_value(cf, "gemini_thoughts", arg(cf, 1),
+                "\"field\", \"inline\" or \"hide\" is expected");
+        });
+}
+
 char *set_safety(ngx_conf_t *cf, ngx_command_t *, void *data)
 {
     return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
@@ -575,9 +625,7 @@ char *set_status(ngx_conf_t *cf, ngx_command_t *, void *data)
             conf->status_pool_name =
                 static_cast<ngx_str_t *>(cf->args->elts)[1];
 
-            serve_by(cf, handle_status);
-
-            return NGX_CONF_OK;
+            return serve_by(cf, handle_status);
         });
 }
 

@@ -75,6 +75,8 @@ struct RequestContext {
     PoolMemory memory;
 
     // who and what
+    ngx_str_t request_line{};       // before ?key= was hidden in it
+    std::string query_key;          // the value of ?key=
     bool admitted = false;          // the access phase has counted it
     const keys::Client *client = nullptr;
     keys::LimitRecord *client_limits = nullptr;

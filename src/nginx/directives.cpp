@@ -1,9 +1,11 @@
 #include "nginx/directives.hpp"
 
-#include "core/translate/request.hpp"
 #include "nginx/conf.hpp"
+#include "nginx/conf_block.hpp"
+#include "nginx/glue.hpp"
 
 #include <cstddef>
+#include <string_view>
 
 namespace gw::ngx {
 
@@ -12,17 +14,21 @@ namespace {
 constexpr ngx_uint_t anywhere =
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF;
 
-ngx_uint_t number_of(translate::Thoughts thoughts)
+/// nginx's slot setters say which directive has an invalid value, but not
+/// which value.
+template <char *(*Slot)(ngx_conf_t *, ngx_command_t *, void *)>
+char *set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    return static_cast<ngx_uint_t>(thoughts);
-}
+    char *rv = Slot(cf, cmd, conf);
 
-ngx_conf_enum_t thoughts_values[] = {
-    { ngx_string("field"), number_of(translate::Thoughts::field) },
-    { ngx_string("inline"), number_of(translate::Thoughts::inline_tags) },
-    { ngx_string("hide"), number_of(translate::Thoughts::hide) },
-    { ngx_null_string, 0 }
-};
+    if (rv == NGX_CONF_OK || std::string_view(rv) != "invalid value") {
+        return rv;
+    }
+
+    return guarded(cf->log, rv, [&]() {
+        return invalid_value(cf, view(cmd->name), arg(cf, 1));
+    });
+}
 
 }
 
@@ -94,35 +100,35 @@ ngx_command_t directives[] = {
 
     { ngx_string("gemini_thoughts"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      set_thoughts,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(LocationConf, thoughts),
-      thoughts_values },
+      0,
+      nullptr },
 
     { ngx_string("gemini_connect_timeout"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      set<ngx_conf_set_msec_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, upstream.connect_timeout),
       nullptr },
 
     { ngx_string("gemini_send_timeout"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      set<ngx_conf_set_msec_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, upstream.send_timeout),
       nullptr },
 
     { ngx_string("gemini_read_timeout"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      set<ngx_conf_set_msec_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, upstream.read_timeout),
       nullptr },
 
     { ngx_string("gemini_tries_timeout"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      set<ngx_conf_set_msec_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, upstream.next_upstream_timeout),
       nullptr },
@@ -143,21 +149,21 @@ ngx_command_t directives[] = {
 
     { ngx_string("gemini_head_timeout"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      set<ngx_conf_set_msec_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, head_timeout),
       nullptr },
 
     { ngx_string("gemini_buffer_size"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      set<ngx_conf_set_size_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, upstream.buffer_size),
       nullptr },
 
     { ngx_string("gemini_max_response"),
       anywhere|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      set<ngx_conf_set_size_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, max_response),
       nullptr },

@@ -1,6 +1,7 @@
 #include "nginx/error_pages.hpp"
 
 #include "core/openai/error.hpp"
+#include "nginx/access.hpp"
 #include "nginx/answer.hpp"
 #include "nginx/models_cache.hpp"
 
@@ -83,6 +84,13 @@ ngx_int_t filter_header(ngx_http_request_t *r)
                 // It went out early; see keep_alive.cpp.
                 r->header_sent = 1;
                 return NGX_DONE;
+            }
+
+            // A refusal before the rewrite phase, such as 413.
+            if (ctx->request_line.data != nullptr
+                && take_query_key(r, ctx) != NGX_OK)
+            {
+                return NGX_ERROR;
             }
 
             if (r->headers_out.status >= NGX_HTTP_BAD_REQUEST

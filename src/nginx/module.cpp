@@ -5,6 +5,7 @@
 #include "nginx/error_pages.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/variables.hpp"
+#include "nginx/zone.hpp"
 
 namespace gw::ngx {
 
@@ -31,6 +32,12 @@ ngx_int_t postconfiguration(ngx_conf_t *cf)
                                             : NGX_ERROR;
 }
 
+ngx_int_t init_process(ngx_cycle_t *cycle)
+{
+    enter_worker(cycle);
+    return NGX_OK;
+}
+
 ngx_http_module_t module_context = {
     preconfiguration,
     postconfiguration,
@@ -53,10 +60,10 @@ ngx_module_t ngx_http_gemini_module = {
     NGX_HTTP_MODULE,
     nullptr,                        // init master
     nullptr,                        // init module
-    nullptr,                        // init process
+    gw::ngx::init_process,
     nullptr,                        // init thread
     nullptr,                        // exit thread
-    nullptr,                        // exit process
+    gw::ngx::leave_worker,
     nullptr,                        // exit master
     NGX_MODULE_V1_PADDING
 };

@@ -57,6 +57,13 @@ ngx_int_t write_head(RequestContext *ctx)
     }
 
     last->next = ctx->body;
+
+    while (last->next != nullptr) {
+        last = last->next;
+    }
+
+    // Without it nginx's TLS layer keeps a small request in its buffer.
+    last->buf->flush = 1;
     u->request_bufs = head;
 
     return NGX_OK;

@@ -77,16 +77,20 @@ Error error_of_end(RequestContext *ctx, ngx_int_t rc)
     return error;
 }
 
-/// From outside the input filter, where nobody sends u->out_bufs.
+/// From outside the input filter, where nobody sends u->out_bufs. Ends the
+/// answer well: after a failure upstream.c would only drop the connection, and
+/// over HTTP/2 the reset could overtake the error event.
 void send_now(RequestContext *ctx)
 {
     ngx_chain_t *out = nullptr;
 
     ctx->out->take(&out);
 
-    if (out != nullptr) {
-        (void) ngx_http_output_filter(ctx->r, out);
+    if (out != nullptr && ngx_http_output_filter(ctx->r, out) == NGX_ERROR) {
+        return;
     }
+
+    (void) ngx_http_send_special(ctx->r, NGX_HTTP_LAST);
 }
 
 }
@@ -161,7 +165,7 @@ void finish_body(RequestContext *ctx, ngx_int_t rc)
 
     // Nothing to add for a client that is gone, or where all has been said.
     if (ctx->ended || rc == NGX_ERROR || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
-        || ctx->r->connection->error
+        || rc == NGX_HTTP_REQUEST_TIME_OUT || ctx->r->connection->error
         || !(ctx->head_sent || (u->header_sent && ctx->front->streams())))
     {
         return;

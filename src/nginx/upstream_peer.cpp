@@ -44,6 +44,57 @@ ngx_uint_t tries_left(RequestContext *ctx)
     return ctx->tries.attempts < most ? most - ctx->tries.attempts : 0;
 }
 
+/// A group's kept connections are shared by all that send there: locations
+/// that trust other certificates, and even proxy_pass, which by default trusts
+/// any. Only what was opened under this location's TLS settings will do.
+bool is_ours(RequestContext *ctx, ngx_connection_t *c)
+{
+    ngx_http_upstream_t *u = ctx->r->upstream;
+
+    if (!u->ssl) {
+        return c->ssl == nullptr;
+    }
+
+    return c->ssl != nullptr
+           && SSL_get_SSL_CTX(c->ssl->connection) == u->conf->ssl->ctx;
+}
+
+void close_kept(ngx_peer_connection_t *pc)
+{
+    ngx_connection_t *c = pc->connection;
+
+    if (c->ssl != nullptr) {
+        c->ssl->no_wait_shutdown = 1;
+        (void) ngx_ssl_shutdown(c);
+    }
+
+    ngx_destroy_pool(c->pool);
+    ngx_close_connection(c);
+
+    pc->connection = nullptr;
+    pc->cached = 0;
+}
+
+/// One more connection from the balancer; as many kept ones are passed over
+/// as are of no use here.
+ngx_int_t get_connection(ngx_peer_connection_t *pc, RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+    ngx_int_t rc;
+
+    while ((rc = tries.get(pc, tries.data)) == NGX_DONE
+           && !is_ours(ctx, pc->connection))
+    {
+        ngx_uint_t left = pc->tries;
+
+        close_kept(pc);
+        tries.free(pc, tries.data, 0);
+        pc->tries = left;
+    }
+
+    return rc;
+}
+
 ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data);
 void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state);
 ngx_int_t set_session(ngx_peer_connection_t *pc, void *data);
@@ -93,7 +144,7 @@ ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
             pc->tries = left;
         }
 
-        ngx_int_t rc = tries.get(pc, tries.data);
+        ngx_int_t rc = get_connection(pc, ctx);
 
         if (rc == NGX_ERROR || rc == NGX_BUSY) {
             return rc;
@@ -134,15 +185,32 @@ void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     pc->tries = waited_in_vain ? 0 : tries_left(ctx);
 }
 
+/// Sessions are kept by the address and remember what came of verification:
+/// with one set of TLS settings in the whole configuration they can be shared.
+bool shares_sessions(RequestContext *ctx)
+{
+    return main_conf(ctx->r)->tls->size() == 1;
+}
+
 ngx_int_t set_session(ngx_peer_connection_t *pc, void *data)
 {
     RequestContext *ctx = context_from(data);
+
+    if (!shares_sessions(ctx)) {
+        return NGX_OK;
+    }
+
     return ctx->tries.set_session(pc, ctx->tries.data);
 }
 
 void save_session(ngx_peer_connection_t *pc, void *data)
 {
     RequestContext *ctx = context_from(data);
+
+    if (!shares_sessions(ctx)) {
+        return;
+    }
+
     ctx->tries.save_session(pc, ctx->tries.data);
 }
 

@@ -7,9 +7,13 @@
 
 #include <openssl/crypto.h>
 
+#include <csignal>
 #include <cstring>
 
 namespace gw::ngx {
+
+// Beyond it a crash leaves tries counted.
+constexpr std::size_t max_workers = 256;
 
 /// The zone's root: shpool->data points here. The formatted memory follows the
 /// layout that is recorded in its own header; the list of models is the one
@@ -17,8 +21,10 @@ namespace gw::ngx {
 /// when a worker dies with it.
 struct Shared {
     void *memory;
-    keys::LimitRecord *addresses;
     keys::Layout layout;
+
+    // The process that is worker i of the newest configuration; 0: none.
+    keys::Word workers[max_workers];
 
     u_char *models;
     std::size_t models_size;
@@ -28,6 +34,12 @@ struct Shared {
 
 namespace {
 
+/// The root of a gemini_clients zone.
+struct ClientsShared {
+    keys::LimitRecord *records;
+    std::size_t capacity;
+};
+
 // Beside the records: the slab's own pages, and the list of models.
 constexpr std::size_t slab_reserve = 64 * 1024;
 constexpr std::size_t models_reserve = 512 * 1024;
@@ -35,8 +47,7 @@ constexpr std::size_t max_kept_models = models_reserve / 2;
 
 std::size_t zone_bytes(const keys::Layout &layout)
 {
-    std::size_t bytes = layout.bytes()
-        + layout.limit_capacity * sizeof(keys::LimitRecord);
+    std::size_t bytes = layout.bytes();
 
     // One slab page descriptor per page.
     bytes += bytes / ngx_pagesize * sizeof(ngx_slab_page_t);
@@ -58,9 +69,11 @@ ngx_shm_zone_t *add_zone(ngx_conf_t *cf, const char *kind,
         &ngx_http_gemini_module);
 }
 
-/// The zone of the same name in the configuration that is being replaced,
-/// when its size differs and nginx so has made a new one.
-ngx_shm_zone_t *former_zone(ngx_shm_zone_t *zone)
+/// What the zone of the same name holds in the configuration that is being
+/// replaced, when its size differs and nginx so has made a new one; nullptr:
+/// there is none.
+template <typename T>
+T *former_data(ngx_shm_zone_t *zone)
 {
     auto *cycle = const_cast<ngx_cycle_t *>(ngx_cycle);
 
@@ -76,12 +89,12 @@ ngx_shm_zone_t *former_zone(ngx_shm_zone_t *zone)
         for (ngx_uint_t i = 0; i < part->nelts; ++i) {
             ngx_shm_zone_t &former = zones[i];
 
-            if (&former != zone && former.tag == zone->tag
-                && former.shm.addr != nullptr
+            if (former.tag == zone->tag && former.shm.addr != nullptr
                 && former.shm.addr != zone->shm.addr
                 && view(former.shm.name) == view(zone->shm.name))
             {
-                return &former;
+                return static_cast<T *>(reinterpret_cast<ngx_slab_pool_t *>(
+                    former.shm.addr)->data);
             }
         }
     }
@@ -109,10 +122,8 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
     auto *shared = static_cast<Shared *>(
         ngx_slab_calloc(slab, sizeof(Shared)));
     void *memory = ngx_slab_alloc(slab, mine.layout.bytes());
-    auto *addresses = static_cast<keys::LimitRecord *>(ngx_slab_alloc(slab,
-        mine.layout.limit_capacity * sizeof(keys::LimitRecord)));
 
-    if (shared == nullptr || memory == nullptr || addresses == nullptr) {
+    if (shared == nullptr || memory == nullptr) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
             "gemini: zone \"%V\" of %uz bytes is too small", &zone->shm.name,
             zone->shm.size);
@@ -120,26 +131,15 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
     }
 
     std::memset(memory, 0, mine.layout.bytes());
-    std::memset(static_cast<void *>(addresses), 0,
-        mine.layout.limit_capacity * sizeof(keys::LimitRecord));
     keys::Pool::format(memory, mine.layout);
 
     shared->memory = memory;
-    shared->addresses = addresses;
     shared->layout = mine.layout;
     slab->data = shared;
     set_log_context(slab, zone->shm.name);
 
-    ngx_shm_zone_t *former = former_zone(zone);
-
-    if (former != nullptr) {
-        auto *former_slab =
-            reinterpret_cast<ngx_slab_pool_t *>(former->shm.addr);
-        auto *known = static_cast<Shared *>(former_slab->data);
-
-        if (known != nullptr
-            && keys::Pool::formatted(known->memory, known->layout))
-        {
+    if (auto *known = former_data<Shared>(zone)) {
+        if (keys::Pool::formatted(known->memory, known->layout)) {
             keys::Pool::migrate(memory, known->memory);
         }
     }
@@ -159,7 +159,6 @@ ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
         }
 
         mine.shared = static_cast<Shared *>(slab->data);
-        mine.addresses = mine.shared->addresses;
         mine.layout = mine.shared->layout;
 
         if (!keys::Pool::formatted(mine.shared->memory, mine.layout)
@@ -177,26 +176,58 @@ ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
 
 ngx_int_t init_clients_zone(ngx_shm_zone_t *zone, void *)
 {
-    auto *clients = static_cast<ClientsConf *>(zone->data);
-    auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
-
-    if (slab->data == nullptr) {
-        std::size_t size = clients->capacity * sizeof(keys::LimitRecord);
-
-        slab->data = ngx_slab_alloc(slab, size);
+    return guarded(zone->shm.log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
+        auto *clients = static_cast<ClientsConf *>(zone->data);
+        auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
 
         if (slab->data == nullptr) {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                "gemini: zone \"%V\" is too small", &zone->shm.name);
-            return NGX_ERROR;
+            std::size_t size = clients->capacity * sizeof(keys::LimitRecord);
+            auto *shared = static_cast<ClientsShared *>(
+                ngx_slab_calloc(slab, sizeof(ClientsShared)));
+            void *records = ngx_slab_alloc(slab, size);
+
+            if (shared == nullptr || records == nullptr) {
+                ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                    "gemini: zone \"%V\" is too small", &zone->shm.name);
+                return NGX_ERROR;
+            }
+
+            std::memset(records, 0, size);
+            shared->records = static_cast<keys::LimitRecord *>(records);
+            shared->capacity = clients->capacity;
+            slab->data = shared;
+            set_log_context(slab, zone->shm.name);
+
+            if (auto *known = former_data<ClientsShared>(zone)) {
+                keys::LimitTable(shared->records, shared->capacity).copy_from(
+                    keys::LimitTable(known->records, known->capacity));
+            }
         }
 
-        std::memset(slab->data, 0, size);
-        set_log_context(slab, zone->shm.name);
+        clients->records = static_cast<ClientsShared *>(slab->data)->records;
+        return NGX_OK;
+    });
+}
+
+template <typename Body>
+void for_each_pool(ngx_cycle_t *cycle, Body &&body)
+{
+    // The cache manager and loader are no workers.
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return;
     }
 
-    clients->records = static_cast<keys::LimitRecord *>(slab->data);
-    return NGX_OK;
+    auto *mcf = static_cast<MainConf *>(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_http_gemini_module));
+
+    if (mcf == nullptr) {
+        return;
+    }
+
+    for (PoolConf *pool : *mcf->pools) {
+        body(*pool->zone);
+    }
 }
 
 }
@@ -346,6 +377,34 @@ void keep_models(PoolZone &zone, std::uint64_t source, std::string_view text,
             "gemini: zone \"%V\" has no room for the list of models, "
             "it is fetched each time", &zone.shm->shm.name);
     }
+}
+
+void enter_worker(ngx_cycle_t *cycle)
+{
+    for_each_pool(cycle, [](PoolZone &zone) {
+        keys::Word &place = zone.shared->workers[ngx_worker % max_workers];
+        auto former = static_cast<ngx_pid_t>(place.load());
+
+        // The master reaps a worker before it starts another in its place.
+        if (former != 0 && former != ngx_pid && kill(former, 0) == -1
+            && ngx_errno == ESRCH)
+        {
+            zone.pool.forget_tries();
+        }
+
+        place.store(static_cast<std::uint64_t>(ngx_pid));
+    });
+}
+
+void leave_worker(ngx_cycle_t *cycle)
+{
+    for_each_pool(cycle, [](PoolZone &zone) {
+        auto mine = static_cast<std::uint64_t>(ngx_pid);
+
+        // Not when the worker of a newer configuration stands there.
+        zone.shared->workers[ngx_worker % max_workers]
+            .compare_exchange_strong(mine, 0);
+    });
 }
 
 }

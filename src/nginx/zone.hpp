@@ -19,7 +19,6 @@ struct PoolZone {
     keys::Layout layout{};
     keys::Pool pool;
     struct Shared *shared = nullptr;    // root of what lies in the zone
-    keys::LimitRecord *addresses = nullptr;     // shared: per client address
 
     PoolZone(std::vector<keys::Credential> credentials,
         const keys::PoolOptions &options)
@@ -32,17 +31,17 @@ struct PoolZone {
 
     /// Wipes the secrets.
     ~PoolZone();
-
-    keys::LimitTable address_limits()
-    {
-        return {addresses, layout.limit_capacity};
-    }
 };
 
 /// Registers the zone of a block that has been read. NGX_OK, or NGX_ERROR
 /// after logging.
 ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool);
 ngx_int_t add_clients_zone(ngx_conf_t *cf, ClientsConf *clients);
+
+/// Called when a worker begins and ends. A new one that takes the place of one
+/// that died forgets the tries which that one left open.
+void enter_worker(ngx_cycle_t *cycle);
+void leave_worker(ngx_cycle_t *cycle);
 
 /// The list of models that was fetched last, for all workers. source tells
 /// one upstream from another.

@@ -22,6 +22,8 @@ TEXTS = {"string", "bytes", "google.protobuf.Duration",
 INTEGERS = {prefix + "int" + size for prefix in ("", "u", "s")
             for size in ("32", "64")}
 NUMBERS = {"float", "double"}
+# Google's own examples write these values in lower case.
+EITHER_CASE = {"ThinkingLevel"}
 
 
 def with_nulls(schema):
@@ -86,7 +88,8 @@ class Gemini:
             return self.number(name, value, at)
         definition, path = self.resolve(name, scope)
         if "values" in definition:
-            return None if value in definition["values"] \
+            given = str(value).upper() if path[-1] in EITHER_CASE else value
+            return None if given in definition["values"] \
                 else f"{at}: {value!r} is no {name}"
         if not isinstance(value, dict):
             return f"{at}: not an object"

@@ -288,6 +288,9 @@ sub start {
 sub _exec {
     my ($self, @args) = @_;
 
+    # to nginx it would name inherited sockets
+    delete $ENV{NGINX};
+
     exec { $self->{binary} } $self->{binary}, '-p', "$self->{dir}/",
         '-c', 'nginx.conf', @args or POSIX::_exit(127);
 }

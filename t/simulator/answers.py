@@ -318,6 +318,8 @@ def fill(value, context, purpose=""):
 
 def fold(events):
     """One reply out of a stream's events, as generateContent would have given it."""
+    if len(events) == 1:
+        return events[0]
     reply, lanes = {}, {}
     for event in events:
         for name, value in event.items():

@@ -97,9 +97,10 @@ class Simulator:
         except (wire.Gone, ConnectionError):
             pass
         except wire.Cut as cut:
+            if cut.rst:
+                # What was written should be read before the reset wipes it out.
+                await asyncio.sleep(0.02)
             connection.drop(cut.rst)
-        except asyncio.CancelledError:
-            connection.writer.transport.abort()
         finally:
             self.tasks.discard(task)
             connection.writer.close()
@@ -124,6 +125,9 @@ class Simulator:
             record["outcome"] = "refused"
             record["error"] = {"status": refusal.status, "message": refusal.message}
             await self.refuse(output, refusal)
+        except ValueError as error:
+            record["outcome"] = "misconfigured"
+            await self.refuse(output, Refusal(500, f"gemini-simulator: {error}"))
         except wire.Gone:
             record["outcome"] = "client_gone"
             raise
@@ -208,6 +212,10 @@ class Simulator:
         """(body, None), or (None, the Refusal it deserves) once the key has been looked at."""
         if request.method != "POST":
             return None, None
+        if request.header("content-length") is None \
+                and request.header("transfer-encoding") is None:
+            return None, errors.page(411, "Length Required", "POST requests require a"
+                                     " <code>Content-length</code> header.")
         try:
             body = validate.parse_json(bytes(request.body))
         except Refusal as refusal:

@@ -60,7 +60,10 @@ async def listen(serve, host, port, tls=None):
         protocol = None
 
         async def connected(reader, writer):
-            await serve(Connection(reader, writer, protocol.gone))
+            try:
+                await serve(Connection(reader, writer, protocol.gone))
+            except asyncio.CancelledError:
+                writer.transport.abort()
 
         protocol = Protocol(reader, connected, loop)
         return protocol
@@ -161,8 +164,6 @@ class Connection:
         if coding is not None and length is not None:
             raise BadRequest(400, "both Content-Length and Transfer-Encoding")
         if coding is None and length is None:
-            if request.method in ("POST", "PUT", "PATCH"):
-                raise BadRequest(411, "Content-Length required")
             return
         if length is not None and not length.isdigit():
             raise BadRequest(400, "bad Content-Length")

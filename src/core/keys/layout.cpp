@@ -145,37 +145,8 @@ void migrate_cells(const Regions &to, const Regions &from)
 
 void migrate_limits(const Regions &to, const Regions &from)
 {
-    std::vector<const LimitRecord *> old;
-
-    for (std::uint32_t i = 0; i < from.header->limit_capacity; ++i) {
-        if (from.limits[i].id.load() != 0) {
-            old.push_back(&from.limits[i]);
-        }
-    }
-
-    // The last used take the place of others, should there be fewer.
-    std::stable_sort(old.begin(), old.end(),
-        [](const LimitRecord *a, const LimitRecord *b) {
-            return a->last_used_ms.load() < b->last_used_ms.load();
-        });
-
-    LimitTable table(to.limits, to.header->limit_capacity);
-
-    for (const LimitRecord *record : old) {
-        LimitRecord &place = table.find(record->id.load(),
-            static_cast<std::int64_t>(record->last_used_ms.load()));
-
-        for (int i = 0; i < MinuteWindow::slots; ++i) {
-            copy_word(place.requests_minute.slot[i],
-                record->requests_minute.slot[i]);
-            copy_word(place.tokens_minute.slot[i],
-                record->tokens_minute.slot[i]);
-        }
-
-        copy_word(place.requests_day.word, record->requests_day.word);
-        copy_word(place.tokens_day.word, record->tokens_day.word);
-        copy_word(place.last_used_ms, record->last_used_ms);
-    }
+    LimitTable(to.limits, to.header->limit_capacity).copy_from(
+        LimitTable(from.limits, from.header->limit_capacity));
 }
 
 }

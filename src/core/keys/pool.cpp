@@ -59,6 +59,36 @@ void clear(KeyRecord &record)
     }
 }
 
+constexpr int epoch_shift = 32;
+
+std::uint64_t tries_under_way(std::uint64_t word, std::uint64_t epoch)
+{
+    return word >> epoch_shift == (epoch & 0xffffffff) ? word & 0xffffffff
+                                                       : 0;
+}
+
+/// Never below zero: a try may have begun in another epoch, or before the slot
+/// was given away and back.
+void count_try(Word &word, std::uint64_t epoch, int change)
+{
+    std::uint64_t seen = word.load(std::memory_order_relaxed);
+    std::uint64_t next;
+
+    do {
+        std::uint64_t count = tries_under_way(seen, epoch);
+
+        if (change > 0) {
+            ++count;
+        } else if (count > 0) {
+            --count;
+        }
+
+        next = epoch << epoch_shift | count;
+
+    } while (!word.compare_exchange_weak(seen, next,
+        std::memory_order_relaxed));
+}
+
 }
 
 std::uint64_t credential_id(std::string_view secret)
@@ -192,7 +222,7 @@ void Pool::begin_try(std::size_t credential, std::int64_t now_ms)
     }
 
     record->requests.fetch_add(1, std::memory_order_relaxed);
-    record->in_flight.fetch_add(1, std::memory_order_relaxed);
+    count_try(record->in_flight, header_->epoch.load(), 1);
     record->last_used_ms.store(static_cast<std::uint64_t>(now_ms),
         std::memory_order_relaxed);
 }
@@ -205,14 +235,12 @@ void Pool::end_try(std::size_t credential)
         return;
     }
 
-    // A try may have begun before the slot was given away and back.
-    std::uint64_t seen = record->in_flight.load(std::memory_order_relaxed);
+    count_try(record->in_flight, header_->epoch.load(), -1);
+}
 
-    while (seen != 0
-           && !record->in_flight.compare_exchange_weak(seen, seen - 1,
-                                                  std::memory_order_relaxed))
-    {
-    }
+void Pool::forget_tries()
+{
+    header_->epoch.fetch_add(1);
 }
 
 void Pool::succeeded(std::size_t credential, std::string_view model,
@@ -376,7 +404,8 @@ std::vector<Pool::View> Pool::view(std::int64_t now_ms) const
 
             one.requests = record->requests.load();
             one.failures = record->failures.load();
-            one.in_flight = record->in_flight.load();
+            one.in_flight = tries_under_way(record->in_flight.load(),
+                header_->epoch.load());
             one.last_used_ms = static_cast<std::int64_t>(
                 record->last_used_ms.load());
         }

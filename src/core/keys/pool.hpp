@@ -138,6 +138,9 @@ public:
     void begin_try(std::size_t credential, std::int64_t now_ms);
     /// The try has ended, however.
     void end_try(std::size_t credential);
+    /// A worker has died: nobody will end what it had begun. Tries of living
+    /// workers go uncounted too until they end.
+    void forget_tries();
 
     /// A 2xx with content came: ends the doubling.
     void succeeded(std::size_t credential, std::string_view model,

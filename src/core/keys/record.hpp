@@ -23,7 +23,7 @@ struct alignas(64) KeyRecord {
     Word last_used_ms;
     Word requests;          // tries sent with it
     Word failures;
-    Word in_flight;
+    Word in_flight;         // (Header::epoch, tries under way since)
     Word present;           // configuration generation that last named it
 };
 static_assert(sizeof(KeyRecord) == 64);
@@ -56,6 +56,7 @@ struct alignas(64) Header {
     Word ticket;                        // uses so far, all keys
     Word cursor;                        // round robin
     Word generation;                    // configurations seen
+    Word epoch;                         // workers that died with tries open
     Word requests;                      // client requests
     Word answered;                      // with a 2xx
     Word cells_lost;                    // no room: the rest was not recorded

@@ -6,6 +6,7 @@
 #include "core/keys/mix.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace gw::keys {
 
@@ -409,6 +410,34 @@ LimitRecord &LimitTable::find(std::uint64_t id, std::int64_t now_ms)
     }
 
     return *found;
+}
+
+void LimitTable::copy_from(const LimitTable &former)
+{
+    std::vector<LimitRecord *> used;
+
+    for (std::size_t i = 0; i < former.capacity_; ++i) {
+        if (former.records_[i].id.load() != 0) {
+            used.push_back(&former.records_[i]);
+        }
+    }
+
+    // The last used take the place of others, should there be fewer.
+    std::stable_sort(used.begin(), used.end(),
+        [](const LimitRecord *a, const LimitRecord *b) {
+            return a->last_used_ms.load() < b->last_used_ms.load();
+        });
+
+    for (LimitRecord *record : used) {
+        LimitRecord &place = find(record->id.load(),
+            static_cast<std::int64_t>(record->last_used_ms.load()));
+
+        for (int i = 0; i < record_words; ++i) {
+            word_of(place, i).store(word_of(*record, i).load());
+        }
+
+        place.last_used_ms.store(record->last_used_ms.load());
+    }
 }
 
 }

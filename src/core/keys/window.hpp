@@ -75,6 +75,11 @@ public:
     /// Never fails.
     LimitRecord &find(std::uint64_t id, std::int64_t now_ms);
 
+    /// Takes over what another table has counted; where it holds more than
+    /// there is room for, what was used last. Nobody else may use this table
+    /// yet.
+    void copy_from(const LimitTable &former);
+
 private:
     LimitRecord *records_;
     std::size_t capacity_;

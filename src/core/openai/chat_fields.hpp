@@ -117,6 +117,12 @@ inline void refuse_more(Reader &reader, std::string param, std::size_t limit,
 }
 
 /// List<String> T::*, at most Limit of them.
+/// The array's path from that of one of its elements.
+inline std::string of_array(const std::string &path)
+{
+    return path.substr(0, path.rfind('['));
+}
+
 template <std::size_t Limit>
 constexpr Field bounded_string()
 {
@@ -125,7 +131,8 @@ constexpr Field bounded_string()
         auto &list = *static_cast<List<json::String> *>(target);
 
         if (list.size() == Limit) {
-            refuse_more(reader, reader.path(), Limit, "entries");
+            refuse_more(reader, of_array(reader.path()), Limit,
+                "entries");
             return;
         }
 

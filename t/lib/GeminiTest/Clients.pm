@@ -23,8 +23,10 @@ sub install_clients {
     return if $? == 0;
 
     my @lines = split /\n/, $said;
+    my ($reason) = (grep({ /reason:|ERROR:|error:/ } @lines), $lines[-1]);
+
     plan(skip_all => "$kind clients cannot be installed: "
-        . join ' ', grep { defined } @lines[-3 .. -1]);
+        . substr $reason // '', 0, 200);
 }
 
 # nginx, with the module before the simulator and a token to call it with.

@@ -1,0 +1,208 @@
+# What README.md, src/README.md and CHANGELOG.md name is there, and what an
+# operator can write is in README.md.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+
+my $root = "$FindBin::Bin/..";
+
+sub text_of {
+    my ($path) = @_;
+
+    open my $file, '<', "$root/$path" or die "$path: $!\n";
+    local $/;
+
+    return scalar <$file>;
+}
+
+# All that the pattern captures, in order.
+sub all {
+    my ($text, $pattern) = @_;
+
+    return [$text =~ /$pattern/g];
+}
+
+sub missing_from {
+    my ($wanted, $there) = @_;
+    my %there = map { $_ => 1 } @$there;
+
+    return grep { !$there{$_} } @$wanted;
+}
+
+# A part of README.md, from its heading to the next one as high.
+sub section {
+    my ($text, $heading) = @_;
+    my ($level) = $heading =~ /\A(#+)/;
+    my $end = '#{1,' . length($level) . '} ';
+    my ($found) = $text =~ /^\Q$heading\E\n(.*?)(?=^$end|\z)/ms
+        or die "no section \"$heading\"\n";
+
+    return $found;
+}
+
+my $readme = text_of('README.md');
+my $reference = section($readme, '## Directives');
+
+# ---- directives
+
+my $table = text_of('src/nginx/directives.cpp');
+my $rows = all($table, qr/\{ ngx_string\("(gemini_\w+)"\)/);
+my $described = all($reference, qr/^### (\w+)$/m);
+
+cmp_ok(scalar @$rows, '>', 10, 'the table of directives is read');
+is_deeply($described, $rows,
+    'README.md has each directive of the table, in its order');
+
+my %name_of = (NGX_HTTP_MAIN_CONF => 'http', NGX_HTTP_SRV_CONF => 'server',
+    NGX_HTTP_LOC_CONF => 'location');
+
+for my $name (@$rows) {
+    my ($flags) = $table =~ /ngx_string\("$name"\),\s*(\S+),/;
+    $flags =~ s/anywhere/join '|', sort keys %name_of/e;
+
+    my @contexts = sort map { $name_of{$_} // () } split /\|/, $flags;
+    my ($default, $given) = section($reference, "### $name")
+        =~ /\A\n```\nSyntax:   $name .+\nDefault:  (.+)\nContext:  (.+)\n```\n/;
+
+    is_deeply([sort split /, /, $given // ''], \@contexts,
+        "README.md has syntax and contexts of $name");
+    like($default // '', qr/\A(?:-|$name .+;)\z/, 'and its default');
+}
+
+# ---- the lines of a block
+
+for my $block ([gemini_keys => 'conf_keys'],
+    [gemini_clients => 'conf_clients'])
+{
+    my ($name, $source) = @$block;
+    my ($lines) = text_of("src/nginx/$source.cpp")
+        =~ /BlockLine lines\[\] = \{(.*?)\};/s;
+    my $wanted = all($lines // '', qr/\{"(\w+)", \d+, \d+/);
+    my $part = section($reference, "### $name");
+
+    cmp_ok(scalar @$wanted, '>', 1, "the table of $name is read");
+    is_deeply(all($part, qr/^#### (\w+)$/m), $wanted,
+        "README.md has each line of $name, in the table's order");
+
+    for my $line (@$wanted) {
+        like(section($part, "#### $line"),
+            qr/\A\n```\nSyntax:   $line .*\nContext:  $name\n```\n/s,
+            "and $line with its syntax");
+    }
+}
+
+# ---- variables
+
+my $variables = all(text_of('src/nginx/variables.cpp'),
+    qr/\{ ngx_string\("(gemini_\w+)"\)/);
+
+cmp_ok(scalar @$variables, '>', 10, 'the table of variables is read');
+is_deeply(all(section($readme, '## Variables'), qr/^\| `\$(gemini_\w+)` \|/m),
+    $variables, 'README.md has each variable of the table, in its order');
+
+# ---- failure classes
+
+my ($enum) = text_of('src/core/gemini/error.hpp')
+    =~ /enum class FailureClass[^{]*\{(.*?)\}/s;
+my $classes = [grep { $_ ne 'none' } @{ all($enum, qr/^\s+(\w+)/m) }];
+
+is_deeply(all(section($readme, '## How keys rest'), qr/^\| `(\w+)` \|/m),
+    $classes, 'README.md has each failure class');
+
+# ---- errors
+
+my %by_code;
+
+for (text_of('src/core/openai/error.cpp')
+    =~ /(\{ErrorKind::\w+,\s*\d+,\s*[\w"]+,\s*"\w+"\})/g)
+{
+    my ($status, $code) = /,\s*(\d+),.*"(\w+)"\}/s;
+    $by_code{$code}{$status} = 1;
+}
+
+my $answers = all(section($readme, '## When it says no'),
+    qr/^\| (\d{3} `\w+`)/m);
+
+cmp_ok(scalar @$answers, '>', 10, 'the table of answers is read');
+is_deeply([grep { /(\d+) `(\w+)`/ && !$by_code{$2}{$1} } @$answers], [],
+    'each answer in README.md is one that is given');
+
+# ---- words that look like ours
+
+my %known = map { $_ => 1 } @$rows, @$variables;
+my $coming = section($readme, '## What is coming');
+my $words = all($readme =~ s/\Q$coming\E//r, qr/\b(gemini_[a-z_]*[a-z])\b/);
+
+is_deeply([grep { !$known{$_} } @$words], [],
+    'README.md names no directive that is not there');
+is_deeply([grep { $known{$_} && $_ ne 'gemini_pass' }
+    @{ all($coming, qr/\b(gemini_[a-z_]+)\b/) }], [],
+    'and what is there is not promised');
+
+# ---- make
+
+my $targets = all(text_of('Makefile'), qr/^([a-z-]+):/m);
+
+is_deeply([missing_from(all($readme, qr/\bmake ([a-z-]+)\b(?=[`\n;]| +#)/),
+    $targets)], [], 'every target of make in README.md is there');
+
+# ---- links and files
+
+sub anchor {
+    my ($heading) = @_;
+
+    $heading = lc $heading;
+    $heading =~ s/[^\w\- ]//g;
+
+    return $heading =~ s/ /-/gr;
+}
+
+for my $path (qw(README.md src/README.md CHANGELOG.md)) {
+    my $text = text_of($path);
+    my ($folder) = $path =~ m{\A(.*/)?};
+    my %anchors = map { anchor($_) => 1 }
+        $text =~ s/^```.*?^```$//gmsr =~ /^#+ (.*)$/gm;
+    my @broken;
+
+    for my $link ($text =~ /\]\(([^)]+)\)/g) {
+        next if $link =~ m{\A[a-z]+://};
+
+        my ($file, $fragment) = $link =~ /\A([^#]*)(?:#(.*))?\z/;
+
+        push @broken, $link
+            if ($file ne '' && !-e "$root/" . ($folder // '') . $file)
+            || ($file eq '' && !$anchors{ $fragment // '' });
+    }
+
+    is_deeply(\@broken, [], "every link of $path leads somewhere");
+}
+
+my $map = text_of('src/README.md');
+my @folders = ('', map { "$_/" } 'src', 'src/core', 'src/nginx',
+    map { s{\A\Q$root\E/}{}r } grep { -d } glob "$root/src/core/*");
+
+sub is_there {
+    my ($name) = @_;
+
+    return grep { -e || -e "$_.hpp" || -e "$_.cpp" }
+        map { "$root/$_$name" } @folders;
+}
+
+my $files = all($map, qr{(?<![\w/.])((?:\w+/)*\w+\.(?:cpp|hpp|t|md))\b});
+my $parts = all($map, qr{(?<![\w/.<`])((?:base|json|sse|openai|gemini|translate
+    |keys|view|front|core)/\w+)(?![\w/])}x);
+
+cmp_ok(@$files + @$parts, '>', 50, 'the names in src/README.md are read');
+is_deeply([grep { !is_there($_) } @$files, @$parts], [],
+    'every file that src/README.md names is there');
+
+my %mapped = map { $_ => 1 } @$files;
+my @unmapped = grep { !$mapped{$_} && !$mapped{ s/\.cpp\z/.hpp/r } }
+    map { m{([^/]+)\z} } glob "$root/src/nginx/*.cpp";
+
+is_deeply(\@unmapped, [], 'src/README.md names every source of src/nginx');
+
+done_testing();
