@@ -29,6 +29,9 @@ ngx_int_t accept_whole(RequestContext *ctx, ngx_uint_t status,
     ChainOutput &out);
 ngx_int_t judge_whole(RequestContext *ctx);
 ngx_int_t judge_failed_stream(RequestContext *ctx);
+/// Classifies upstream's error, rests what it says, logs both.
+gemini::Verdict note_failure(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error);
 ngx_int_t judge_error(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error);
 /// Tells the client, as a body or, when the head has gone, as an event.

@@ -33,13 +33,11 @@ void translate_body(RequestContext *ctx, ngx_buf_t *in)
         if (ctx->front->feed(piece, *ctx->out)
             == translate::StreamState::failed)
         {
-            // The event's own error, or upstream's in other words.
             const gemini::UpstreamError *error = ctx->front->upstream_error();
 
-            fail_stream(ctx, error != nullptr
-                ? gemini::classify(*error, std::nullopt,
-                      credential_of(ctx).secret).error
-                : ctx->front->error());
+            // Too late for another credential, but what is to rest does.
+            fail_stream(ctx, error != nullptr ? note_failure(ctx, *error).error
+                                              : ctx->front->error());
             return;
         }
     }

@@ -238,7 +238,7 @@ ngx_int_t judge_failed_stream(RequestContext *ctx)
     return answer_error(ctx, ctx->front->error());
 }
 
-ngx_int_t judge_error(RequestContext *ctx,
+gemini::Verdict note_failure(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error)
 {
     gemini::Verdict verdict = gemini::classify(upstream_error,
@@ -248,6 +248,14 @@ ngx_int_t judge_error(RequestContext *ctx,
         ctx->model, verdict, now_ms());
 
     log_failure(ctx, upstream_error, verdict, done);
+
+    return verdict;
+}
+
+ngx_int_t judge_error(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error)
+{
+    gemini::Verdict verdict = note_failure(ctx, upstream_error);
 
     if (verdict.action == gemini::Action::next_credential
         && move_on(ctx, false))

@@ -116,13 +116,13 @@ inline void refuse_more(Reader &reader, std::string param, std::size_t limit,
         "invalid_value");
 }
 
-/// List<String> T::*, at most Limit of them.
 /// The array's path from that of one of its elements.
 inline std::string of_array(const std::string &path)
 {
     return path.substr(0, path.rfind('['));
 }
 
+/// List<String> T::*, at most Limit of them.
 template <std::size_t Limit>
 constexpr Field bounded_string()
 {
