@@ -74,25 +74,28 @@ my $up = $t->upstream(sub {
 });
 
 my @places = qw(main down cut half refused empty html endless again one
-    shut);
+    shut stale);
 
 sub conf {
-    my ($shut) = @_;
-
     my $conf = '';
 
     for my $place (@places) {
-        my $to = $place eq 'shut' && $shut ? '127.0.0.1:9' : "%%$up%%/$place";
+        my $cache = $place eq 'stale' ? 'gemini_models_cache 0;' : '';
 
         $conf .= <<"EOC";
-        location /$place/ { gemini_pass $place;
-            gemini_upstream http://$to; }
+        location /$place/ { gemini_pass $place; $cache
+            gemini_upstream http://%%$up%%/$place; }
         location = /$place.json { gemini_status $place json; }
 EOC
     }
 
+    # Its faults come one after the other, and each is to be met.
+    my $restless = join '', map { "cooldown $_ off; " }
+        qw(unavailable gateway server_error);
+
     my $pools = join '', map {
-        "gemini_keys $_ { key $keys[0]; key $keys[1]; balance round_robin; }\n"
+        "gemini_keys $_ { key $keys[0]; key $keys[1]; balance round_robin; "
+            . ($_ eq 'stale' ? $restless : '') . "}\n"
     } @places;
 
     return <<"EOC";
@@ -251,6 +254,31 @@ is(ids($t->get('/shut/models')), $all, 'is served while upstream is down');
 is(asked('shut'), $stop, 'which is not even asked');
 is($t->get('/shut/models/gemini-none')->{status}, 404,
     'and a model that is not in it is not there');
+
+# ---- a list that is never fresh
+
+is(ids($t->get('/stale/models')), $all, 'without a cache the list is fetched');
+my $fetched = asked('stale');
+is(ids($t->get('/stale/models')), $all, 'and fetched again');
+cmp_ok(asked('stale'), '>', $fetched, 'each time');
+
+for my $state (qw(down cut html refused)) {
+    say_to_upstream("stale is $state");
+    my $before = asked('stale');
+
+    is(ids($t->get('/stale/models')), $all, "$state: the old list is served");
+    is($t->get('/stale/models/gemini-b2')->{json}{id}, 'gemini-b2',
+        "$state: and a model of it");
+    is($t->get('/stale/models/gemini-none')->{status}, 404,
+        "$state: and no other");
+    cmp_ok(asked('stale'), '>', $before, "$state: after upstream was asked")
+        if $state ne 'refused';
+}
+
+is(ids($t->get('/stale/models')), $all,
+    'with every key refused the old list is served still');
+like($t->error_log, qr/\[warn\] .* no list of models, the one of \d+ s ago/,
+    'and the log says so');
 
 # ---- clients that leave
 

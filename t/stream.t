@@ -190,7 +190,8 @@ my $up = $t->upstream(sub {
 $t->secrets(@keys);
 $t->start(my $conf = <<"EOC");
     gemini_keys main { key $keys[0]; key $keys[1]; balance round_robin;
-        cooldown rate_limit off; }
+        cooldown rate_limit off; cooldown unavailable off;
+        cooldown server_error off; cooldown gateway off; }
     gemini_upstream http://%%$up%%;
     gemini_auth off;
     server {

@@ -118,6 +118,7 @@ struct LocationConf {
     ngx_array_t *aliases;           // ModelAlias
     front::Alias *listed_aliases;   // those that are plain names
     std::size_t listed_alias_count;
+    ngx_msec_t models_cache;
     gemini::SafetySetting *safety;
     std::size_t safety_count;
     ngx_uint_t thoughts;

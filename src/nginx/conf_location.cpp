@@ -105,6 +105,9 @@ char *merge_timeouts(ngx_conf_t *cf, LocationConf *prev, LocationConf *conf)
         300000);
     ngx_conf_merge_msec_value(mine.next_upstream_timeout,
         parents.next_upstream_timeout, 0);
+    // Chat interfaces ask for the list of models on every page load; it
+    // changes a few times a month.
+    ngx_conf_merge_msec_value(conf->models_cache, prev->models_cache, 300000);
     ngx_conf_merge_msec_value(conf->head_timeout, prev->head_timeout, 5000);
     ngx_conf_merge_size_value(mine.buffer_size, parents.buffer_size, 16384);
     ngx_conf_merge_size_value(conf->max_response, prev->max_response,
@@ -333,6 +336,7 @@ void *create_location_conf(ngx_conf_t *cf)
     conf->aliases = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
     conf->safety = static_cast<gemini::SafetySetting *>(NGX_CONF_UNSET_PTR);
     conf->thoughts = NGX_CONF_UNSET_UINT;
+    conf->models_cache = NGX_CONF_UNSET_MSEC;
     conf->head_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_response = NGX_CONF_UNSET_SIZE;
     conf->ssl_verify = NGX_CONF_UNSET;

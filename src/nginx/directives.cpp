@@ -91,6 +91,13 @@ ngx_command_t directives[] = {
       0,
       nullptr },
 
+    { ngx_string("gemini_models_cache"),
+      anywhere|NGX_CONF_TAKE1,
+      set<ngx_conf_set_msec_slot>,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(LocationConf, models_cache),
+      nullptr },
+
     { ngx_string("gemini_safety"),
       anywhere|NGX_CONF_1MORE,
       set_safety,

@@ -41,17 +41,20 @@ ngx_int_t replace_page(ngx_http_request_t *r, RequestContext *ctx)
 {
     ngx_uint_t status = r->headers_out.status;
     ChainOutput out(r->pool, 1024);
+    Error error = error_of(ctx, status);
 
     if (status >= NGX_HTTP_INTERNAL_SERVER_ERROR
-        && write_stale_models(ctx, out))
+        && write_stale_models(ctx, out, error))
     {
         status = NGX_HTTP_OK;
         r->err_status = 0;
 
     } else {
-        Error error = error_of(ctx, status);
+        if (error.kind == ErrorKind::model_not_found) {
+            // Known from the kept list, which upstream's failure cannot deny.
+            status = NGX_HTTP_NOT_FOUND;
+        }
 
-        // Before ctx->error is what the log will show.
         ctx->error = error;
         openai::write_error(error, out);
 

@@ -7,10 +7,6 @@ namespace gw::ngx {
 
 namespace {
 
-// Chat interfaces ask on every page load; the list changes a few times a
-// month.
-constexpr std::int64_t fresh_ms = 5 * 60 * 1000;
-
 std::uint64_t source_of(RequestContext *ctx)
 {
     return hash64(view(ctx->conf->target->url));
@@ -21,6 +17,8 @@ std::uint64_t source_of(RequestContext *ctx)
 ngx_int_t answer_fresh_models(RequestContext *ctx)
 {
     auto kept = kept_models(ctx->zone(), source_of(ctx));
+
+    auto fresh_ms = static_cast<std::int64_t>(ctx->conf->models_cache);
 
     if (!kept || kept->fetched_ms + fresh_ms <= now_ms()) {
         return NGX_DECLINED;
@@ -37,7 +35,7 @@ ngx_int_t answer_fresh_models(RequestContext *ctx)
     return send_json(ctx->r, ctx, NGX_HTTP_OK, body, out.size());
 }
 
-bool write_stale_models(RequestContext *ctx, Output &out)
+bool write_stale_models(RequestContext *ctx, Output &out, Error &error)
 {
     if (ctx->models == nullptr) {
         return false;
@@ -54,14 +52,19 @@ bool write_stale_models(RequestContext *ctx, Output &out)
         "the one of %T s ago is served",
         static_cast<time_t>((now_ms() - kept->fetched_ms) / 1000));
 
-    return ctx->models->answer_from(kept->text, out);
+    if (!ctx->models->answer_from(kept->text, out)) {
+        error = ctx->models->error();
+        return false;
+    }
+
+    return true;
 }
 
-ngx_int_t send_stale_or_error(RequestContext *ctx, const Error &error)
+ngx_int_t send_stale_or_error(RequestContext *ctx, Error error)
 {
     ChainOutput out(ctx->r->pool, 16384);
 
-    if (!write_stale_models(ctx, out)) {
+    if (!write_stale_models(ctx, out, error)) {
         return send_error(ctx->r, ctx, error);
     }
 

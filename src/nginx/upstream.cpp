@@ -142,8 +142,8 @@ ngx_int_t start_upstream(RequestContext *ctx)
         Error error = keys::shortage_error(choice, ctx->model, now_ms());
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "gemini: no key is usable for \"%*s\" in pool \"%V\"",
-            GW_LOG(ctx->model), &conf->pool->name);
+            "gemini: no key in pool \"%V\" is usable: %*s",
+            &conf->pool->name, GW_LOG(error.message));
 
         return send_stale_or_error(ctx, error);
     }

@@ -35,7 +35,7 @@ gemini::Verdict note_failure(RequestContext *ctx,
 ngx_int_t judge_error(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error);
 /// Tells the client, as a body or, when the head has gone, as an event.
-ngx_int_t answer_error(RequestContext *ctx, const Error &error);
+ngx_int_t answer_error(RequestContext *ctx, Error error);
 
 // upstream_body.cpp
 /// The stream has its first content: remembers when.

@@ -266,14 +266,13 @@ ngx_int_t judge_error(RequestContext *ctx,
     return answer_error(ctx, final_error(ctx, verdict));
 }
 
-ngx_int_t answer_error(RequestContext *ctx, const Error &error)
+ngx_int_t answer_error(RequestContext *ctx, Error error)
 {
     ngx_http_request_t *r = ctx->r;
 
-    ctx->error = error;
-
     if (ctx->head_sent) {
         ctx->front->write_error_event(error, *ctx->out);
+        ctx->error = std::move(error);
         ctx->ended = true;
         return accept(ctx, NGX_HTTP_OK, -1);
     }
@@ -281,10 +280,12 @@ ngx_int_t answer_error(RequestContext *ctx, const Error &error)
     ChainOutput out(r->pool, 2048);
 
     if (error.kind != ErrorKind::model_not_found
-        && write_stale_models(ctx, out))
+        && write_stale_models(ctx, out, error))
     {
         return accept_whole(ctx, NGX_HTTP_OK, out);
     }
+
+    ctx->error = error;
 
     if (add_error_headers(r, error) != NGX_OK) {
         return NGX_ERROR;

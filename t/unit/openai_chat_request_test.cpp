@@ -276,7 +276,7 @@ TEST(ChatRequest, NamesTheParamThatIsWrong)
         {with(R"("logprobs":true,"top_logprobs":21)"), "top_logprobs",
             invalid},
         {with(R"("top_logprobs":3)"), "top_logprobs", invalid},
-        {with(R"("stop":["1","2","3","4","5","6"])"), "stop[5]", invalid},
+        {with(R"("stop":["1","2","3","4","5","6"])"), "stop", invalid},
         {with(R"("stop":[1])"), "stop[0]", ""},
         {with(R"("stop":7)"), "stop", ""},
         {with(R"("stream":"yes")"), "stream", ""},

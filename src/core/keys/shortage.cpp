@@ -10,6 +10,13 @@ namespace {
 // Retry-After beyond it.
 constexpr long patience_seconds = 120;
 
+/// A list of models is asked for without naming one.
+std::string for_model(std::string_view model)
+{
+    return model.empty() ? std::string()
+                         : " for \"" + std::string(model) + "\"";
+}
+
 }
 
 Error shortage_error(const Choice &choice, std::string_view model,
@@ -27,8 +34,8 @@ Error shortage_error(const Choice &choice, std::string_view model,
     case Shortage::resting_on_quota:
         error.kind = error.retry_after > patience_seconds
             ? ErrorKind::quota_exhausted : ErrorKind::rate_limited;
-        error.message = "All upstream keys have reached their quota for \""
-                        + std::string(model) + "\".";
+        error.message = "All upstream keys have reached their quota"
+                        + for_model(model) + ".";
 
         if (error.retry_after == 0) {
             error.retry_after = 1;
@@ -41,8 +48,8 @@ Error shortage_error(const Choice &choice, std::string_view model,
     case Shortage::resting:
     case Shortage::all_tried:
         error.kind = ErrorKind::overloaded;
-        error.message = "No upstream key can serve \"" + std::string(model)
-                        + "\" right now. Please try again shortly.";
+        error.message = "No upstream key is usable" + for_model(model)
+                        + " right now. Please try again shortly.";
 
         if (error.retry_after == 0) {
             error.retry_after = 1;
@@ -52,8 +59,8 @@ Error shortage_error(const Choice &choice, std::string_view model,
 
     case Shortage::no_match:
         error.kind = ErrorKind::credentials_failed;
-        error.message = "The gateway has no upstream key for the model \""
-                        + std::string(model) + "\".";
+        error.message = "The gateway has no upstream key" + for_model(model)
+                        + ".";
         break;
 
     case Shortage::all_invalid:
