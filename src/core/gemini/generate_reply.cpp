@@ -88,6 +88,7 @@ constexpr json::Field candidate_fields[] = {
     enumeration<&Candidate::finish_reason>("finishReason"),
     count<&Candidate::index>("index"),
     json::string<&Candidate::finish_message>("finishMessage"),
+    json::string<&Candidate::continuation_token>("continuationToken"),
     json::raw<&Candidate::grounding_metadata>("groundingMetadata"),
     json::raw<&Candidate::citation_metadata>("citationMetadata"),
     json::raw<&Candidate::url_context_metadata>("urlContextMetadata"),

@@ -3,14 +3,18 @@
 #include "core/gemini/error.hpp"
 #include "core/gemini/usage.hpp"
 #include "core/json/writer.hpp"
+#include "core/translate/annotations.hpp"
+#include "core/translate/audio.hpp"
 #include "core/translate/call_ids.hpp"
 #include "core/translate/finish.hpp"
-#include "core/translate/parts.hpp"
+#include "core/translate/logprobs.hpp"
+#include "core/translate/text_map.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <utility>
 
 namespace gw::translate {
@@ -32,16 +36,19 @@ struct Choice {
     bool has_reasoning = false;
     bool has_tool_calls = false;
     bool has_images = false;
+    bool has_audio = false;
+    std::size_t audio_bytes = 0;
+    json::String audio_type;        // of the first piece
     json::String signature;         // the last one outside the tool calls
 };
 
 /// Gives all parts of a candidate to one sink; each field of the message is
 /// one run.
 template <typename Sink>
-PartWalk walk(const gemini::Candidate &candidate, Thoughts thoughts,
+PartWalk walk(const gemini::Candidate &candidate, const PartRules &rules,
     Sink &sink)
 {
-    PartWalk walk(thoughts);
+    PartWalk walk(rules);
 
     for (const gemini::ReplyPart &part : candidate.content.parts) {
         walk.part(part, sink);
@@ -54,7 +61,11 @@ PartWalk walk(const gemini::Candidate &candidate, Thoughts thoughts,
 struct Survey : PartSink {
     explicit Survey(Choice &target) : choice(target) {}
 
-    void content(const json::String &) { choice.has_content = true; }
+    void content(const json::String &, std::int64_t)
+    {
+        choice.has_content = true;
+    }
+
     void reasoning(const json::String &) { choice.has_reasoning = true; }
 
     void tool_call(const gemini::ReplyFunctionCall &, const json::String &)
@@ -63,6 +74,16 @@ struct Survey : PartSink {
     }
 
     void image(const gemini::ReplyBlob &) { choice.has_images = true; }
+
+    void audio(const gemini::ReplyBlob &blob)
+    {
+        if (!choice.has_audio) {
+            choice.has_audio = true;
+            choice.audio_type = blob.mime_type;
+        }
+
+        choice.audio_bytes += base64_bytes(blob.data.raw);
+    }
 
     void signature(const json::String &signature)
     {
@@ -75,7 +96,10 @@ struct Survey : PartSink {
 struct ContentSink : PartSink {
     explicit ContentSink(Output &output) : out(output) {}
 
-    void content(const json::String &text) { join.append(text, out); }
+    void content(const json::String &text, std::int64_t)
+    {
+        join.append(text, out);
+    }
 
     Output &out;
     TextJoin join;
@@ -91,8 +115,9 @@ struct ReasoningSink : PartSink {
 };
 
 struct ToolCallSink : PartSink {
-    ToolCallSink(json::Writer &target, CallIds &call_ids)
-        : writer(target), ids(call_ids)
+    ToolCallSink(json::Writer &target, CallIds &call_ids,
+        const NameSource *source)
+        : writer(target), ids(call_ids), names(source)
     {
     }
 
@@ -104,7 +129,8 @@ struct ToolCallSink : PartSink {
         ids.write(call, writer.out());
         writer.key("type").raw("\"function\"");
         writer.key("function");
-        openai::write_function(call.name, call.args.text, writer);
+        openai::write_function(function_name(call.name, names),
+            call.args.text, json::String(), writer);
 
         if (!signature.empty()) {
             writer.key("extra_content");
@@ -116,6 +142,47 @@ struct ToolCallSink : PartSink {
 
     json::Writer &writer;
     CallIds &ids;
+    const NameSource *names;
+};
+
+struct FunctionCallSink : PartSink {
+    FunctionCallSink(json::Writer &target, const NameSource *source)
+        : writer(target), names(source)
+    {
+    }
+
+    void tool_call(const gemini::ReplyFunctionCall &call,
+        const json::String &signature)
+    {
+        openai::write_function(function_name(call.name, names),
+            call.args.text, signature, writer);
+    }
+
+    json::Writer &writer;
+    const NameSource *names;
+};
+
+struct AudioSink : PartSink {
+    explicit AudioSink(Output &output) : out(output) {}
+
+    void audio(const gemini::ReplyBlob &blob)
+    {
+        join.append_base64(blob.data.raw, out);
+    }
+
+    Output &out;
+    Base64Join join;
+};
+
+struct MapSink : PartSink {
+    explicit MapSink(TextMap &target) : map(target) {}
+
+    void content(const json::String &text, std::int64_t part)
+    {
+        map.add(text, part);
+    }
+
+    TextMap &map;
 };
 
 struct ImageSink : PartSink {
@@ -130,17 +197,16 @@ struct ImageSink : PartSink {
     std::int64_t count = 0;
 };
 
-Choice choice_of(const gemini::Candidate &candidate, Thoughts thoughts)
+Choice choice_of(const gemini::Candidate &candidate, const PartRules &rules)
 {
     Choice choice;
     choice.candidate = &candidate;
     choice.native = finish_name(candidate.finish_reason.raw);
 
     Survey survey(choice);
-    PartWalk seen = walk(candidate, thoughts, survey);
+    PartWalk seen = walk(candidate, rules, survey);
 
-    choice.finish = finish_of(choice.native, seen.saw_tool_call(),
-        seen.saw_output());
+    choice.finish = finish_of(choice.native, seen);
 
     return choice;
 }
@@ -149,11 +215,12 @@ Choice choice_of(const gemini::Candidate &candidate, Thoughts thoughts)
 /// with one index the first.
 class Choices {
 public:
-    Choices(const List<gemini::Candidate> &candidates, Thoughts thoughts)
+    Choices(const List<gemini::Candidate> &candidates,
+        const PartRules &rules)
     {
         for (const gemini::Candidate &candidate : candidates) {
             if (candidate.index < max_index && !has(candidate.index)) {
-                choices_[size_++] = choice_of(candidate, thoughts);
+                choices_[size_++] = choice_of(candidate, rules);
             }
         }
 
@@ -186,10 +253,96 @@ private:
     std::size_t size_ = 0;
 };
 
-void write_message(const Choice &choice, Thoughts thoughts, CallIds &ids,
-    json::Writer &writer)
+/// For what grows a little and goes with the answer.
+class ArenaMemory final : public std::pmr::memory_resource {
+public:
+    explicit ArenaMemory(Arena &arena) : arena_(arena) {}
+
+private:
+    void *do_allocate(std::size_t size, std::size_t align) override
+    {
+        return arena_.allocate(size, align);
+    }
+
+    void do_deallocate(void *, std::size_t, std::size_t) override {}
+
+    bool do_is_equal(const memory_resource &other) const noexcept override
+    {
+        return this == &other;
+    }
+
+    Arena &arena_;
+};
+
+/// What all choices of an answer are written with.
+struct Writing {
+    const ReplyOptions &options;
+    CallIds &ids;
+    Arena &arena;
+    json::Writer &writer;
+};
+
+void write_calls(const Choice &choice, const Writing &to)
+{
+    if (to.options.calls == Calls::legacy) {
+        FunctionCallSink sink(to.writer, to.options.names);
+        to.writer.key("function_call");
+        walk(*choice.candidate, to.options.rules(), sink);
+
+    } else {
+        ToolCallSink sink(to.writer, to.ids, to.options.names);
+        to.writer.key("tool_calls").begin_array();
+        walk(*choice.candidate, to.options.rules(), sink);
+        to.writer.end_array();
+    }
+}
+
+void write_audio(const Choice &choice, const Writing &to)
+{
+    AudioSink sink(to.writer.out());
+
+    openai::begin_audio(choice.candidate->index, to.options.id_seed,
+        to.writer);
+
+    if (to.options.audio == AudioFormat::wav) {
+        write_wav_head(choice.audio_type, choice.audio_bytes, sink.join,
+            sink.out);
+    }
+
+    walk(*choice.candidate, to.options.rules(), sink);
+    sink.join.end(sink.out);
+    openai::end_audio(to.options.head.created, to.writer);
+}
+
+void write_annotations(const Choice &choice, const Writing &to)
 {
     const gemini::Candidate &candidate = *choice.candidate;
+
+    if (!candidate.grounding_metadata.present()
+        && !candidate.citation_metadata.present())
+    {
+        return;
+    }
+
+    ArenaMemory memory(to.arena);
+    TextMap map(&memory);
+    Cited cited(&memory);
+    MapSink sink(map);
+    walk(candidate, to.options.rules(), sink);
+
+    auto annotations = annotations_of(candidate, map, cited, to.arena);
+
+    if (!annotations.empty()) {
+        to.writer.key("annotations");
+        translate::write_annotations(annotations, to.writer);
+    }
+}
+
+void write_message(const Choice &choice, const Writing &to)
+{
+    const gemini::Candidate &candidate = *choice.candidate;
+    const PartRules rules = to.options.rules();
+    json::Writer &writer = to.writer;
     Output &out = writer.out();
 
     writer.begin_object();
@@ -200,7 +353,7 @@ void write_message(const Choice &choice, Thoughts thoughts, CallIds &ids,
     if (choice.has_content || !choice.has_tool_calls) {
         ContentSink sink(out);
         writer.raw("\"");
-        walk(candidate, thoughts, sink);
+        walk(candidate, rules, sink);
         sink.join.end(out);
         out.append('"');
 
@@ -213,28 +366,34 @@ void write_message(const Choice &choice, Thoughts thoughts, CallIds &ids,
     if (choice.has_reasoning) {
         ReasoningSink sink(out);
         writer.key("reasoning_content").raw("\"");
-        walk(candidate, thoughts, sink);
+        walk(candidate, rules, sink);
         sink.join.end(out);
         out.append('"');
     }
 
     if (choice.has_tool_calls) {
-        ToolCallSink sink(writer, ids);
-        writer.key("tool_calls").begin_array();
-        walk(candidate, thoughts, sink);
-        writer.end_array();
+        write_calls(choice, to);
     }
 
     if (choice.has_images) {
         ImageSink sink(writer);
         writer.key("images").begin_array();
-        walk(candidate, thoughts, sink);
+        walk(candidate, rules, sink);
         writer.end_array();
     }
 
-    if (!choice.signature.empty()) {
+    if (choice.has_audio) {
+        write_audio(choice, to);
+    }
+
+    write_annotations(choice, to);
+
+    auto extra = extra_of(candidate, to.arena);
+    extra.thought_signature = choice.signature;
+
+    if (!extra.empty()) {
         writer.key("extra_content");
-        openai::write_signature(choice.signature, writer);
+        openai::write_extra(extra, writer);
     }
 
     writer.end_object();
@@ -243,21 +402,28 @@ void write_message(const Choice &choice, Thoughts thoughts, CallIds &ids,
 void write_finish(std::string_view reason, std::string_view native,
     std::string_view message, json::Writer &writer)
 {
-    writer.key("logprobs").null();
     writer.key("finish_reason").string(reason);
     openai::write_native_finish(native, message, writer.out());
 }
 
-void write_choice(const Choice &choice, Thoughts thoughts, CallIds &ids,
-    json::Writer &writer)
+void write_choice(const Choice &choice, const Writing &to)
 {
-    writer.begin_object();
-    writer.key("index").number(choice.candidate->index);
-    writer.key("message");
-    write_message(choice, thoughts, ids, writer);
+    to.writer.begin_object();
+    to.writer.key("index").number(choice.candidate->index);
+    to.writer.key("message");
+    write_message(choice, to);
+    to.writer.key("logprobs");
+
+    if (to.options.logprobs) {
+        write_logprobs(choice.candidate->logprobs_result, to.arena,
+            to.writer);
+    } else {
+        to.writer.null();
+    }
+
     write_finish(choice.finish.reason, choice.native,
-        choice.candidate->finish_message.raw, writer);
-    writer.end_object();
+        choice.candidate->finish_message.raw, to.writer);
+    to.writer.end_object();
 }
 
 void write_blocked(const gemini::PromptFeedback &feedback,
@@ -272,6 +438,7 @@ void write_blocked(const gemini::PromptFeedback &feedback,
     write_refusal(feedback, writer.out());
     writer.out().append('"');
     writer.end_object();
+    writer.key("logprobs").null();
     write_finish("content_filter", block_name(feedback.block_reason.raw), {},
         writer);
     writer.end_object();
@@ -333,7 +500,7 @@ Result<Reply> to_chat_completion(std::string_view body,
         return reply;
     }
 
-    Choices choices(answer.candidates, options.thoughts);
+    Choices choices(answer.candidates, options.rules());
 
     if (!choices.any(FinishKind::normal)
         && !(write_empty && choices.any(FinishKind::wordless)))
@@ -355,11 +522,12 @@ Result<Reply> to_chat_completion(std::string_view body,
 
     CallIds ids(options.id_seed);
     json::Writer writer(out);
+    Writing to{options, ids, arena, writer};
 
     openai::write_head(options.head, "chat.completion", out);
 
     for (const Choice &choice : choices) {
-        write_choice(choice, options.thoughts, ids, writer);
+        write_choice(choice, to);
     }
 
     write_tail(reply.outcome.usage, out);
