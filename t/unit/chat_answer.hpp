@@ -621,4 +621,29 @@ inline Answer read_completion(std::string_view text)
     return answer;
 }
 
+/// Whether no annotation goes beyond the content. text: what was read; yajl's
+/// strings end at a NUL, so that contents with one cannot be told.
+inline bool cites_what_is_there(const Answer &answer, std::string_view text)
+{
+    if (text.find("\\u0000") != std::string_view::npos) {
+        return true;
+    }
+
+    for (const auto &[index, choice] : answer.choices) {
+        long long size = 0;
+
+        for (char c : choice.content) {
+            size += (c & 0xc0) != 0x80;
+        }
+
+        for (const Source &source : choice.sources) {
+            if (source.end > size) {
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
 }

@@ -144,6 +144,10 @@ Finish finish_of(std::string_view native, const PartWalk &walk)
 
 std::string_view finish_name(std::string_view raw)
 {
+    if (raw.empty()) {
+        return {};
+    }
+
     std::size_t number = small_number(raw);
     const Row *row = number < numbered ? &rows[number] : find(raw);
 
