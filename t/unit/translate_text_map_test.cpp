@@ -77,7 +77,9 @@ TEST(TextMap, KnowsWhichTextIsWhosePart)
     map.add(slice("\xd0\xb6"), 4);
 
     EXPECT_EQ(ends(map.in_part(0, 0, 2)), Ends(3, 4));
-    EXPECT_EQ(ends(map.in_part(1, 2, 9)), Ends(4, 6));
+    EXPECT_EQ(ends(map.in_part(1, 2, 4)), Ends(4, 6));
+    EXPECT_EQ(ends(map.in_part(1, 2, 5)), Ends(4, 10));
+    EXPECT_EQ(ends(map.in_part(1, 2, 99)), Ends(4, 11));
     EXPECT_EQ(ends(map.in_part(2, 0, 3)), Ends(9, 11));
     EXPECT_EQ(ends(map.in_part(4, 1, 3)), Ends(10, 11));
     EXPECT_EQ(ends(map.in_part(5, 0, 1)), Ends(-1, -1));

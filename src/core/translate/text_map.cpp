@@ -102,34 +102,26 @@ void TextMap::add(const json::String &slice, std::int64_t part)
 std::optional<TextMap::Range> TextMap::in_part(std::int64_t part,
     std::int64_t begin, std::int64_t end) const
 {
-    const Part *end_of_parts = parts_.data() + part_count_;
-    const Part *found = std::find_if(parts_.data(), end_of_parts,
-        [part](const Part &known) { return known.number >= part; });
+    std::size_t from = 0;
 
-    if (found == end_of_parts) {
-        return std::nullopt;
+    while (from < part_count_ && parts_[from].number < part) {
+        ++from;
     }
 
-    auto inside = [&](std::int64_t byte) {
-        return found->begin
-               + std::min(found->size, static_cast<std::size_t>(byte));
-    };
-
-    auto first = code_points(inside(begin));
-    auto last = code_points(inside(end));
-
-    if (!first || !last) {
-        return std::nullopt;
-    }
-
-    return Range{*first, std::max(*first, *last)};
+    return range(from, begin, end);
 }
 
 std::optional<TextMap::Range> TextMap::in_text(std::int64_t begin,
     std::int64_t end) const
 {
-    auto first = locate(begin, Side::right);
-    auto last = locate(end, Side::left);
+    return range(0, begin, end);
+}
+
+std::optional<TextMap::Range> TextMap::range(std::size_t from,
+    std::int64_t begin, std::int64_t end) const
+{
+    auto first = locate(from, begin, Side::right);
+    auto last = locate(from, end, Side::left);
 
     if (!first || !last) {
         return std::nullopt;
@@ -138,12 +130,12 @@ std::optional<TextMap::Range> TextMap::in_text(std::int64_t begin,
     return Range{*first, std::max(*first, *last)};
 }
 
-std::optional<std::int64_t> TextMap::locate(std::int64_t byte,
-    Side side) const
+std::optional<std::int64_t> TextMap::locate(std::size_t from,
+    std::int64_t byte, Side side) const
 {
     auto left = static_cast<std::size_t>(byte);
 
-    for (std::size_t i = 0; i < part_count_; ++i) {
+    for (std::size_t i = from; i < part_count_; ++i) {
         const Part &part = parts_[i];
         bool last = i + 1 == part_count_;
 

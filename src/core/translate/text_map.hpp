@@ -38,8 +38,8 @@ public:
     };
 
     /// Bytes into the part of this number or, because upstream does not count
-    /// thoughts everywhere, the next that is content. Ends beyond the text are
-    /// moved to its end. nullopt: not known.
+    /// thoughts everywhere, the next that is content. What goes beyond the part
+    /// goes on in those after it, and ends with the text. nullopt: not known.
     std::optional<Range> in_part(std::int64_t part, std::int64_t begin,
         std::int64_t end) const;
 
@@ -75,7 +75,10 @@ private:
     void mark(std::size_t byte);
     static std::size_t count(const Block &block, std::size_t bytes);
     std::optional<std::int64_t> code_points(std::size_t byte) const;
-    std::optional<std::int64_t> locate(std::int64_t byte, Side side) const;
+    std::optional<Range> range(std::size_t from, std::int64_t begin,
+        std::int64_t end) const;
+    std::optional<std::int64_t> locate(std::size_t from, std::int64_t byte,
+        Side side) const;
 
     std::array<Part, max_parts> parts_{};
     std::size_t part_count_ = 0;
