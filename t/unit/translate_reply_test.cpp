@@ -471,4 +471,30 @@ TEST(Reply, TellsHowToGoOnWithALongAnswer)
     EXPECT_EQ(result.answer.choices.at(0).continuation_token, "abc=");
 }
 
+TEST(Reply, BoundsTheSourcesItGives)
+{
+    std::string supports;
+    std::string indices;
+
+    for (int i = 0; i < 200; ++i) {
+        indices += (i == 0 ? "" : ",") + std::to_string(i % 2);
+    }
+
+    for (int i = 0; i < 3000; ++i) {
+        supports += (i == 0 ? "" : ",")
+            + std::string(R"({"segment":{"startIndex":0,"endIndex":)")
+            + std::to_string(i) + R"(},"groundingChunkIndices":[)" + indices
+            + "]}";
+    }
+
+    auto result = whole(body_of("{\"text\":\"" + std::string(5000, 'x')
+        + "\"}", R"(,"groundingMetadata":{"groundingChunks":[{"web":)"
+            R"({"uri":"a"}},{"web":{"uri":")" + std::string(10000, 'u')
+            + R"("}}],"groundingSupports":[)" + supports + "]}"));
+
+    const auto &sources = result.answer.choices.at(0).sources;
+    ASSERT_EQ(sources.size(), 1024u);
+    EXPECT_EQ(sources.back(), (test::Source{"a", "a", 0, 1023}));
+}
+
 }
