@@ -25,6 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     options.head = {"chatcmpl-1", 1, "m"};
     options.id_seed = "s";
     options.thoughts = static_cast<translate::Thoughts>(data[0] % 3);
+    options.logprobs = (data[0] & 8) != 0;
+    options.audio = static_cast<translate::AudioFormat>((data[0] >> 4) % 3);
+    options.calls = static_cast<translate::Calls>((data[0] >> 6) % 3);
 
     std::string_view body(reinterpret_cast<const char *>(data) + 1, size - 1);
     Arena arena(std::pmr::new_delete_resource());
@@ -46,6 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     }
 
     auto answer = test::read_completion(out.view());
+
+    if (!test::cites_what_is_there(answer, out.view())) {
+        __builtin_trap();
+    }
 
     if (!answer.problem.empty() || reply->outcome.finish_reason.empty()) {
         std::fprintf(stderr, "%s\n%s\n", answer.problem.c_str(),

@@ -99,6 +99,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     options.head = {"chatcmpl-1", 1, "m"};
     options.id_seed = "s";
     options.thoughts = static_cast<translate::Thoughts>(data[0] % 3);
+    options.logprobs = (data[0] & 8) != 0;
+    options.audio = static_cast<translate::AudioFormat>((data[0] >> 4) % 3);
+    options.calls = static_cast<translate::Calls>((data[0] >> 6) % 3);
     options.include_usage = (data[0] & 4) != 0;
 
     std::string_view body(reinterpret_cast<const char *>(data) + 2, size - 2);
@@ -111,6 +114,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
         __builtin_trap();
     }
 
+    require(test::cites_what_is_there(answer, whole.text));
     require(whole.text.empty() || answer.done || answer.failed);
     require(answer.done == (whole.state == StreamState::started
                             || whole.accepted));

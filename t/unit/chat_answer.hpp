@@ -30,12 +30,32 @@ struct Call {
     }
 };
 
+struct Source {
+    std::string url;
+    std::string title;
+    long long begin;
+    long long end;
+
+    bool operator==(const Source &other) const
+    {
+        return url == other.url && title == other.title
+               && begin == other.begin && end == other.end;
+    }
+};
+
 struct AnswerChoice {
     std::string content;
     std::string reasoning;
     std::string refusal;
     std::vector<Call> calls;
     std::vector<std::string> images;
+    std::vector<Source> sources;
+    std::vector<std::string> tokens;    // of the logprobs
+    std::string audio;                  // base64
+    std::string audio_id;
+    long long audio_expires_at = 0;
+    bool has_metadata = false;          // extra_content's grounding_metadata
+    std::string continuation_token;
     std::string signature;
     std::string finish_reason;
     std::string native_finish_reason;
@@ -47,7 +67,11 @@ struct AnswerChoice {
     {
         return content == other.content && reasoning == other.reasoning
                && refusal == other.refusal && calls == other.calls
-               && images == other.images && signature == other.signature
+               && images == other.images && sources == other.sources
+               && tokens == other.tokens && audio == other.audio
+               && has_metadata == other.has_metadata
+               && continuation_token == other.continuation_token
+               && signature == other.signature
                && finish_reason == other.finish_reason
                && native_finish_reason == other.native_finish_reason
                && finish_message == other.finish_message;
@@ -246,10 +270,127 @@ inline void read_images(yajl_val images, AnswerChoice &choice, Answer &answer)
     }
 }
 
+inline void read_function_call(yajl_val call, AnswerChoice &choice,
+    Answer &answer)
+{
+    if (call == nullptr) {
+        return;
+    }
+
+    auto name = text_of(member(call, "name"));
+    auto arguments = text_of(member(call, "arguments"));
+
+    if (!name || !arguments || !choice.calls.empty()) {
+        answer.object_to("no function_call, or two");
+        return;
+    }
+
+    choice.calls.push_back({"", *name, *arguments, signature_of(call)});
+}
+
+inline void read_sources(yajl_val list, AnswerChoice &choice, Answer &answer)
+{
+    for (std::size_t i = 0;
+         YAJL_IS_ARRAY(list) && i < YAJL_GET_ARRAY(list)->len; ++i)
+    {
+        yajl_val value = YAJL_GET_ARRAY(list)->values[i];
+        yajl_val citation = member(value, "url_citation");
+        auto url = text_of(member(citation, "url"));
+        auto title = text_of(member(citation, "title"));
+
+        if (!url || !title
+            || text_or_empty(member(value, "type")) != "url_citation")
+        {
+            answer.object_to("an annotation lacks a required member");
+            continue;
+        }
+
+        Source source{*url, *title,
+            integer_of(member(citation, "start_index"), answer),
+            integer_of(member(citation, "end_index"), answer)};
+
+        if (source.begin < 0 || source.end < source.begin) {
+            answer.object_to("an annotation's range is none");
+        }
+
+        choice.sources.push_back(source);
+    }
+}
+
+/// The parts of a message or a delta that come seldom.
+inline void read_extras(yajl_val message, AnswerChoice &choice,
+    Answer &answer)
+{
+    yajl_val google = member(member(message, "extra_content"), "google");
+    yajl_val audio = member(message, "audio");
+
+    read_function_call(member(message, "function_call"), choice, answer);
+    read_sources(member(message, "annotations"), choice, answer);
+    choice.has_metadata = choice.has_metadata
+                          || member(google, "grounding_metadata") != nullptr;
+    choice.continuation_token += text_or_empty(member(google,
+        "continuation_token"));
+    choice.audio += text_or_empty(member(audio, "data"));
+    choice.audio_id += text_or_empty(member(audio, "id"));
+
+    if (yajl_val expires = member(audio, "expires_at")) {
+        choice.audio_expires_at = integer_of(expires, answer);
+    }
+}
+
+inline bool is_token(yajl_val value)
+{
+    return text_of(member(value, "token"))
+           && YAJL_IS_NUMBER(member(value, "logprob"))
+           && YAJL_IS_ARRAY(member(value, "bytes"));
+}
+
+inline void read_logprobs(yajl_val logprobs, AnswerChoice &choice,
+    Answer &answer)
+{
+    yajl_val content = member(logprobs, "content");
+
+    if (YAJL_IS_NULL(logprobs)) {
+        return;
+    }
+
+    if (!YAJL_IS_ARRAY(content) || member(logprobs, "refusal") == nullptr) {
+        answer.object_to("logprobs lack a required member");
+        return;
+    }
+
+    for (std::size_t i = 0; i < YAJL_GET_ARRAY(content)->len; ++i) {
+        yajl_val token = YAJL_GET_ARRAY(content)->values[i];
+        yajl_val top = member(token, "top_logprobs");
+
+        if (!is_token(token) || !YAJL_IS_ARRAY(top)) {
+            answer.object_to("a token lacks a required member");
+            continue;
+        }
+
+        std::string text = text_or_empty(member(token, "token"));
+        text += '=';
+        text += YAJL_GET_NUMBER(member(token, "logprob"));
+
+        for (std::size_t k = 0; k < YAJL_GET_ARRAY(top)->len; ++k) {
+            yajl_val other = YAJL_GET_ARRAY(top)->values[k];
+
+            if (!is_token(other)) {
+                answer.object_to("a top token lacks a required member");
+            }
+
+            text += ' ';
+            text += text_or_empty(member(other, "token"));
+        }
+
+        choice.tokens.push_back(text);
+    }
+}
+
 inline void read_finish(yajl_val value, AnswerChoice &choice, Answer &answer)
 {
     static const char *const legal[] = {"stop", "length", "tool_calls",
-        "content_filter"};
+        "content_filter", "function_call"};
 
     choice.finish_reason = text_or_empty(member(value, "finish_reason"));
     choice.native_finish_reason = text_or_empty(member(value,
@@ -360,6 +501,8 @@ inline void read_chunk(std::string_view data, bool include_usage,
     choice.refusal += text_or_empty(member(delta, "refusal"));
     read_calls(member(delta, "tool_calls"), true, choice, answer);
     read_images(member(delta, "images"), choice, answer);
+    read_extras(delta, choice, answer);
+    read_logprobs(member(value, "logprobs"), choice, answer);
 
     if (auto signature = signature_of(delta); !signature.empty()) {
         choice.signature = signature;
@@ -465,6 +608,8 @@ inline Answer read_completion(std::string_view text)
         choice.signature = signature_of(message);
         read_calls(member(message, "tool_calls"), false, choice, answer);
         read_images(member(message, "images"), choice, answer);
+        read_extras(message, choice, answer);
+        read_logprobs(member(value, "logprobs"), choice, answer);
         read_finish(value, choice, answer);
 
         if (choice.content_is_null && choice.calls.empty()) {
@@ -474,6 +619,31 @@ inline Answer read_completion(std::string_view text)
 
     check_calls(answer);
     return answer;
+}
+
+/// Whether no annotation goes beyond the content. text: what was read; yajl's
+/// strings end at a NUL, so that contents with one cannot be told.
+inline bool cites_what_is_there(const Answer &answer, std::string_view text)
+{
+    if (text.find("\\u0000") != std::string_view::npos) {
+        return true;
+    }
+
+    for (const auto &[index, choice] : answer.choices) {
+        long long size = 0;
+
+        for (char c : choice.content) {
+            size += (c & 0xc0) != 0x80;
+        }
+
+        for (const Source &source : choice.sources) {
+            if (source.end > size) {
+                return false;
+            }
+        }
+    }
+
+    return true;
 }
 
 }

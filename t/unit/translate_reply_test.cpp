@@ -2,6 +2,7 @@
 
 #include "chat_answer.hpp"
 
+#include "core/base/base64.hpp"
 #include "core/base/output.hpp"
 
 #include <gtest/gtest.h>
@@ -34,15 +35,15 @@ struct Whole {
     test::Answer answer;
 };
 
-Whole whole(std::string_view body, bool write_empty = false,
-    Thoughts thoughts = Thoughts::field)
+Whole whole_with(std::string_view body,
+    const translate::ReplyOptions &options, bool write_empty = false)
 {
     Whole result;
     Arena arena(std::pmr::new_delete_resource());
     StringOutput out;
 
-    auto reply = translate::to_chat_completion(body, options_for(thoughts),
-        write_empty, arena, out);
+    auto reply = translate::to_chat_completion(body, options, write_empty,
+        arena, out);
 
     result.parsed = static_cast<bool>(reply);
     result.text = out.take();
@@ -63,6 +64,12 @@ Whole whole(std::string_view body, bool write_empty = false,
     }
 
     return result;
+}
+
+Whole whole(std::string_view body, bool write_empty = false,
+    Thoughts thoughts = Thoughts::field)
+{
+    return whole_with(body, options_for(thoughts), write_empty);
 }
 
 std::string body_of(std::string_view parts, std::string_view more = "")
@@ -267,6 +274,227 @@ TEST(Reply, RefusesWhatIsNoAnswer)
         EXPECT_FALSE(result.parsed) << body;
         EXPECT_EQ(result.reply.error.kind, ErrorKind::upstream_failed);
     }
+}
+
+TEST(Reply, CitesSourcesWhereTheyStandInTheContent)
+{
+    auto result = whole(body_of(R"({"text":"hm","thought":true},
+        {"text":"a\u00e9 \ud83d\ude00"},
+        {"executableCode":{"language":"PYTHON","code":"1"}},
+        {"text":"ж end"})",
+        R"(,"groundingMetadata":{ "searchEntryPoint":
+            {"renderedContent":"<b>\"\\</b>","x":1},
+            "groundingChunks":[{"web":{"uri":"https://a","title":"A"}},
+            {"web":{"uri":"https://b"}},{"retrievedContext":{"uri":"c"}},
+            {"web":{"title":"no uri"}},{"web":{"uri":"https://d"}}],
+            "groundingSupports":[
+            {"segment":{"endIndex":3},"groundingChunkIndices":[0,1,2,3,9]},
+            {"segment":{"endIndex":3},"groundingChunkIndices":[0]},
+            {"segment":{"partIndex":1,"startIndex":4,"endIndex":8},
+             "groundingChunkIndices":[0]},
+            {"segment":{"partIndex":3,"startIndex":3,"endIndex":999},
+             "groundingChunkIndices":[1]},
+            {"segment":{"partIndex":7,"endIndex":5},
+             "groundingChunkIndices":[1]}],
+            "webSearchQueries":["q"]},
+         "citationMetadata":{"citationSources":[
+            {"startIndex":8,"endIndex":10,"uri":"https://e","title":"E"},
+            {"startIndex":1,"endIndex":2}]},
+         "urlContextMetadata":{"urlMetadata": [{}]})"));
+
+    const auto &choice = result.answer.choices.at(0);
+
+    ASSERT_EQ(choice.content,
+        "a\xc3\xa9 \xf0\x9f\x98\x80\n```python\n1\n```\n\xd0\xb6 end");
+    EXPECT_EQ(choice.sources, (std::vector<test::Source>{
+        {"https://a", "A", 0, 2}, {"https://b", "https://b", 0, 2},
+        {"https://a", "A", 3, 4}, {"https://b", "https://b", 23, 26},
+        {"https://b", "https://b", 0, 0}, {"https://d", "https://d", 0, 0},
+        {"https://e", "E", 21, 22}}));
+    EXPECT_NE(result.text.find(
+        R"("extra_content":{"google":{"grounding_metadata":{)"
+        R"("searchEntryPoint":{"x":1},"groundingChunks":[{"web":)"),
+        std::string::npos) << result.text;
+    EXPECT_NE(result.text.find(
+        R"("url_context_metadata":{"urlMetadata":[{}]}}})"),
+        std::string::npos) << result.text;
+    EXPECT_EQ(result.text.find("renderedContent"), std::string::npos);
+}
+
+TEST(Reply, LeavesOutWhatTheMetadataDoesNotSay)
+{
+    for (std::string_view metadata : {
+             R"("groundingMetadata":{})",
+             R"("groundingMetadata":[{"groundingChunks":[]}])",
+             R"("groundingMetadata":"x","urlContextMetadata":{})",
+             R"("citationMetadata":{"citationSources":{"uri":"x"}})",
+         })
+    {
+        auto result = whole(body_of(R"({"text":"x"})",
+            "," + std::string(metadata)));
+        EXPECT_EQ(result.text.find("annotations"), std::string::npos);
+        EXPECT_EQ(result.text.find("extra_content"), std::string::npos);
+    }
+
+    // However the member stands, what is left is JSON.
+    for (std::string_view entry : {
+             R"({"renderedContent":"x"})", R"({ "renderedContent" : "x" })",
+             R"({"a":1 , "renderedContent":{"b":[1]}})",
+             R"({"renderedContent":1,"a":"renderedContent"})",
+             R"({"\u0072enderedContent":true , "a":1})",
+         })
+    {
+        auto result = whole(body_of(R"({"text":"x"})",
+            R"(,"groundingMetadata":{"searchEntryPoint":)"
+            + std::string(entry) + "}"));
+        EXPECT_TRUE(result.answer.choices.at(0).has_metadata);
+        EXPECT_EQ(result.text.find("enderedContent\":"), std::string::npos);
+    }
+}
+
+TEST(Reply, WritesLogprobsWhenAskedFor)
+{
+    auto body = body_of(R"({"text":"Hé\n"})", R"(,"logprobsResult":{
+        "chosenCandidates":[{"token":"H","logProbability":-0.25,"tokenId":1},
+            {"token":"é","logProbability":"-Infinity"},{"token":"\n"}],
+        "topCandidates":[{"candidates":[{"token":"H","logProbability":-0.25},
+            {"token":"A","logProbability":-3e-2}]},{"candidates":[]}]})");
+
+    auto options = options_for();
+    EXPECT_NE(whole_with(body, options).text.find("\"logprobs\":null"),
+        std::string::npos);
+
+    options.logprobs = true;
+    auto result = whole_with(body, options);
+    EXPECT_EQ(result.answer.choices.at(0).tokens,
+        (std::vector<std::string>{"H=-0.25 H A", "\xc3\xa9=-9999.0",
+            "\n=0"}));
+    EXPECT_NE(result.text.find(R"({"token":"é","logprob":-9999.0,)"
+        R"("bytes":[195,169],"top_logprobs":[]})"), std::string::npos);
+
+    for (std::string_view none : {"1", "{}", "[]",
+             R"({"chosenCandidates":[1,"x"]})", R"({"topCandidates":[{}]})"})
+    {
+        auto empty = whole_with(body_of(R"({"text":"x"})",
+            ",\"logprobsResult\":" + std::string(none)), options);
+        EXPECT_NE(empty.text.find("\"logprobs\":null"), std::string::npos);
+    }
+}
+
+TEST(Reply, SpeaksTheLanguageOfFunctionsBeforeTools)
+{
+    auto options = options_for();
+    options.calls = translate::Calls::legacy;
+
+    auto result = whole_with(body_of(
+        R"({"functionCall":{"name":"f","args":{"a":1}},
+            "thoughtSignature":"QUJD"},{"functionCall":{"name":"g"}})",
+        ",\"finishReason\":\"STOP\""), options);
+
+    const auto &choice = result.answer.choices.at(0);
+
+    EXPECT_EQ(choice.calls, (std::vector<test::Call>{
+        {"", "f", "{\"a\":1}", "QUJD"}}));
+    EXPECT_EQ(choice.finish_reason, "function_call");
+    EXPECT_EQ(result.reply.outcome.finish_reason, "function_call");
+    EXPECT_EQ(result.text.find("tool_calls"), std::string::npos);
+}
+
+TEST(Reply, KeepsOneCallWhereTheClientWantsNoMore)
+{
+    auto options = options_for();
+    options.calls = translate::Calls::single;
+
+    auto result = whole_with(body_of(R"({"functionCall":{"name":"f"}},
+        {"functionCall":{"name":"g"}},{"text":"x"})"), options);
+
+    EXPECT_EQ(result.answer.choices.at(0).calls.size(), 1u);
+    EXPECT_EQ(result.answer.choices.at(0).content, "x");
+}
+
+struct Upper final : translate::NameSource {
+    std::string_view client_name(std::string_view upstream) const override
+    {
+        return upstream == "f_1" ? "f \"1\"" : upstream;
+    }
+};
+
+TEST(Reply, CallsFunctionsByTheClientsNames)
+{
+    Upper names;
+    auto options = options_for();
+    options.names = &names;
+
+    auto result = whole_with(body_of(R"({"functionCall":{"name":"f_1"}},
+        {"functionCall":{"name":"g"}},{"functionCall":{"name":"\u0067"}})"),
+        options);
+
+    const auto &calls = result.answer.choices.at(0).calls;
+    ASSERT_EQ(calls.size(), 3u);
+    EXPECT_EQ(calls[0].name, "f \"1\"");
+    EXPECT_EQ(calls[1].name, "g");
+    EXPECT_EQ(calls[2].name, "g");
+}
+
+TEST(Reply, GivesAudioOnlyWhenAskedFor)
+{
+    // "abc" and "d", "efg": padded each for itself.
+    auto body = body_of(R"({"inlineData":{"mimeType":"audio/L16;rate=8000",
+        "data":"YWJjZA=="}},{"inlineData":{"mimeType":"audio\/L16",
+        "data":"ZWZn"}})");
+
+    EXPECT_EQ(whole(body).reply.state, ReplyState::empty);
+
+    auto options = options_for();
+    options.audio = translate::AudioFormat::pcm16;
+    auto pcm = whole_with(body, options).answer.choices.at(0);
+    EXPECT_EQ(pcm.audio, "YWJjZGVmZw==");
+    EXPECT_EQ(pcm.audio_id, "audio_seedseedseedseedseedseed0");
+    EXPECT_EQ(pcm.audio_expires_at, 1700000000);
+    EXPECT_EQ(pcm.content, "");
+
+    options.audio = translate::AudioFormat::wav;
+    auto wav = whole_with(body, options).answer.choices.at(0).audio;
+    auto bytes = base64::decode(wav);
+    ASSERT_TRUE(bytes);
+    EXPECT_EQ(*bytes, std::string("RIFF\x35\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0"
+        "\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0JUNK\2\0\0\0\0\0data\7\0\0\0"
+        "abcdefg", 61));
+}
+
+TEST(Reply, TellsHowToGoOnWithALongAnswer)
+{
+    auto result = whole(body_of(R"({"text":"x"})",
+        R"(,"finishReason":"CONTINUATION","continuationToken":"abc=")"));
+
+    EXPECT_EQ(result.answer.choices.at(0).finish_reason, "length");
+    EXPECT_EQ(result.answer.choices.at(0).continuation_token, "abc=");
+}
+
+TEST(Reply, BoundsTheSourcesItGives)
+{
+    std::string supports;
+    std::string indices;
+
+    for (int i = 0; i < 200; ++i) {
+        indices += (i == 0 ? "" : ",") + std::to_string(i % 2);
+    }
+
+    for (int i = 0; i < 3000; ++i) {
+        supports += (i == 0 ? "" : ",")
+            + std::string(R"({"segment":{"startIndex":0,"endIndex":)")
+            + std::to_string(i) + R"(},"groundingChunkIndices":[)" + indices
+            + "]}";
+    }
+
+    auto result = whole(body_of("{\"text\":\"" + std::string(5000, 'x')
+        + "\"}", R"(,"groundingMetadata":{"groundingChunks":[{"web":)"
+            R"({"uri":"a"}},{"web":{"uri":")" + std::string(10000, 'u')
+            + R"("}}],"groundingSupports":[)" + supports + "]}"));
+
+    const auto &sources = result.answer.choices.at(0).sources;
+    ASSERT_EQ(sources.size(), 1024u);
+    EXPECT_EQ(sources.back(), (test::Source{"a", "a", 0, 1023}));
 }
 
 }

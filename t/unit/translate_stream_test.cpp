@@ -716,4 +716,119 @@ TEST(ChatStream, HoldsNoMoreMemoryAfterAHundredThousandEvents)
     EXPECT_LT(memory.held, 16384u);
 }
 
+TEST(ChatStream, CitesSourcesBeforeTheFinishChunk)
+{
+    std::string_view metadata = R"(data: {"candidates":[{"content":{"parts":[
+data: {"text":""}]},"groundingMetadata":{"groundingChunks":[
+data: {"web":{"uri":"https://a","title":"A"}}],"groundingSupports":[
+data: {"segment":{"startIndex":3,"endIndex":11},
+data: "groundingChunkIndices":[0]}]},"finishReason":"STOP"}]}
+
+)";
+
+    auto options = options_for();
+    auto result = run({R"(data: {"candidates":[{"content":{"parts":[)"
+                       R"({"text":"hm","thought":true},{"text":"жa"}]}}]})",
+                          "\n\n",
+                          R"(data: {"candidates":[{"content":{"parts":[)"
+                          R"({"text":"\ud83d"}]}}]})", "\n\n",
+                          R"(data: {"candidates":[{"content":{"parts":[)"
+                          R"({"text":"\ude00\nж."}]}}]})", "\n\n",
+                          metadata, metadata}, options);
+
+    const auto &choice = result.answer.choices.at(0);
+
+    EXPECT_EQ(choice.content, "\xd0\xb6" "a\xf0\x9f\x98\x80\n\xd0\xb6.");
+    EXPECT_EQ(choice.sources,
+        (std::vector<test::Source>{{"https://a", "A", 2, 6}}));
+    EXPECT_TRUE(choice.has_metadata);
+}
+
+TEST(ChatStream, PutsLogprobsIntoTheChunkOfTheirText)
+{
+    auto options = options_for();
+    options.logprobs = true;
+
+    std::string event = R"(data: {"candidates":[{"content":{"parts":[)"
+        R"({"text":"T"}]},"logprobsResult":{"chosenCandidates":[)"
+        R"({"token":"T","logProbability":-1}]}}]})" "\n\n";
+    std::string last = R"(data: {"candidates":[{"finishReason":"STOP",)"
+        R"("logprobsResult":{"chosenCandidates":[{"token":"E"}]}}]})" "\n\n";
+
+    auto result = run({event, last}, options);
+    EXPECT_EQ(result.answer.choices.at(0).tokens,
+        (std::vector<std::string>{"T=-1", "E=0"}));
+    EXPECT_NE(result.text.find("\"delta\":{\"content\":\"T\"},\"logprobs\":{"),
+        std::string::npos) << result.text;
+
+    EXPECT_TRUE(run({event, last}).answer.choices.at(0).tokens.empty());
+}
+
+TEST(ChatStream, SpeaksTheLanguageOfFunctionsBeforeTools)
+{
+    auto options = options_for();
+    options.calls = translate::Calls::legacy;
+
+    std::string_view call = R"(data: {"candidates":[{"content":{"parts":[)"
+        R"({"functionCall":{"name":"f","args":{"a":1}},)"
+        R"("thoughtSignature":"QUJD"}]},"finishReason":"STOP"}]})" "\n\n";
+
+    auto result = run({call, call}, options);
+    EXPECT_EQ(result.answer.choices.at(0).calls,
+        (std::vector<test::Call>{{"", "f", "{\"a\":1}", "QUJD"}}));
+    EXPECT_EQ(result.answer.choices.at(0).finish_reason, "function_call");
+    EXPECT_EQ(result.outcome.finish_reason, "function_call");
+}
+
+TEST(ChatStream, JoinsAudioThatComesInPieces)
+{
+    auto options = options_for();
+    options.audio = translate::AudioFormat::pcm16;
+
+    auto piece = [](std::string_view data) {
+        return R"(data: {"candidates":[{"content":{"parts":[{"inlineData":)"
+               R"({"mimeType":"audio/L16;rate=24000","data":")"
+               + std::string(data) + "\"}}]}}]}\n\n";
+    };
+
+    std::string first = piece("YWJjZA==");
+    std::string second = piece("ZWY\\u003d");
+    std::string last = piece("Zw==");
+
+    auto result = run({first, second, last,
+        "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"},
+        options);
+    const auto &choice = result.answer.choices.at(0);
+
+    EXPECT_EQ(choice.audio, "YWJjZGVmZw==");
+    EXPECT_EQ(choice.audio_id, "audio_seedseedseedseedseedseed0");
+    EXPECT_EQ(choice.audio_expires_at, 1700000000);
+    EXPECT_EQ(choice.finish_reason, "stop");
+}
+
+TEST(ChatStream, KeepsThoughtsInlineAroundCalls)
+{
+    auto result = run({R"(data: {"candidates":[{"content":{"parts":[)"
+        R"({"text":"a","thought":true},{"functionCall":{"name":"f"}},)"
+        R"({"text":"b","thought":true}]}}]})", "\n\n",
+        R"(data: {"candidates":[{"content":{"parts":[{"text":"c",)"
+        R"("thought":true},{"text":"d"}]},"finishReason":"STOP"}]})",
+        "\n\n"}, options_for(Thoughts::inline_tags));
+    const auto &choice = result.answer.choices.at(0);
+
+    EXPECT_EQ(choice.content, "<think>a</think><think>bc</think>d");
+    EXPECT_EQ(choice.calls.size(), 1u);
+    EXPECT_LT(result.text.find("</think>"), result.text.find("tool_calls"));
+}
+
+TEST(ChatStream, TellsHowToGoOnWithALongAnswer)
+{
+    auto result = run({"data: {\"candidates\":[{\"content\":{\"parts\":["
+        "{\"text\":\"x\"}]},\"finishReason\":\"CONTINUATION\","
+        "\"continuationToken\":\"abc=\"}]}\n\n"});
+
+    EXPECT_EQ(result.answer.choices.at(0).finish_reason, "length");
+    EXPECT_EQ(result.answer.choices.at(0).continuation_token, "abc=");
+}
+
 }

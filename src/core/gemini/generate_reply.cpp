@@ -9,6 +9,27 @@ namespace {
 /// Far above any count of tokens, far below where sums of counts overflow.
 constexpr std::int64_t max_count = std::int64_t{1} << 40;
 
+/// A few digits, which all counts are but those of a strange backend.
+std::optional<std::int64_t> integer_of(std::string_view text)
+{
+    constexpr std::size_t many = 16;
+    std::int64_t value = 0;
+
+    if (text.empty() || text.size() > many) {
+        return json::Number{text}.integer();
+    }
+
+    for (char c : text) {
+        if (c < '0' || c > '9') {
+            return json::Number{text}.integer();
+        }
+
+        value = value * 10 + (c - '0');
+    }
+
+    return value;
+}
+
 /// Counts and indexes. Proto JSON may put an integer into a string, and what
 /// is no number of this kind is as if absent: an answer is not refused for its
 /// counters.
@@ -21,7 +42,7 @@ constexpr json::Field count(std::string_view name)
     field.takes_number = true;
     field.scalar = [](json::Reader &, void *object,
                        const json::Scalar &value) {
-        auto parsed = json::Number{value.string.raw}.integer();
+        auto parsed = integer_of(value.string.raw);
 
         if (parsed && *parsed >= 0 && *parsed <= max_count) {
             json::member<Member>(object) = *parsed;
@@ -88,6 +109,7 @@ constexpr json::Field candidate_fields[] = {
     enumeration<&Candidate::finish_reason>("finishReason"),
     count<&Candidate::index>("index"),
     json::string<&Candidate::finish_message>("finishMessage"),
+    json::string<&Candidate::continuation_token>("continuationToken"),
     json::raw<&Candidate::grounding_metadata>("groundingMetadata"),
     json::raw<&Candidate::citation_metadata>("citationMetadata"),
     json::raw<&Candidate::url_context_metadata>("urlContextMetadata"),

@@ -56,6 +56,7 @@ struct Candidate {
     json::String finish_reason;     // empty: none yet; a number in raw when
                                     // upstream sends enums as integers
     json::String finish_message;
+    json::String continuation_token;    // of an answer that can be gone on
     json::Raw grounding_metadata;
     json::Raw citation_metadata;
     json::Raw url_context_metadata;

@@ -9,6 +9,8 @@
 #include <yajl/yajl_parse.h>
 
 #include <cassert>
+#include <cstdint>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -41,6 +43,30 @@ bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+/// Nothing but printable ASCII, which is what most documents on one line are.
+bool is_plain(std::string_view text)
+{
+    constexpr std::uint64_t ones = UINT64_C(0x0101010101010101);
+    constexpr std::uint64_t high = ones << 7;
+    std::uint64_t odd = 0;
+
+    while (text.size() >= sizeof(odd)) {
+        std::uint64_t eight;
+        std::memcpy(&eight, text.data(), sizeof(eight));
+
+        // The first byte under a space borrows from its high bit; what is
+        // borrowed from further bytes is seen with it.
+        odd |= (eight - ones * ' ') | eight;
+        text.remove_prefix(sizeof(eight));
+    }
+
+    for (char c : text) {
+        odd |= c >= ' ' && c <= '~' ? 0 : high;
+    }
+
+    return (odd & high) == 0;
+}
+
 /// An object or array that is being filled.
 struct Level {
     const Shape *shape;
@@ -48,7 +74,8 @@ struct Level {
     /// Object: of the member at hand; null when the name is unknown. Array:
     /// the shape's element.
     const Field *field;
-    /// Array: values begun so far.
+    /// Array: values begun so far. Object: where the next name is looked for
+    /// first, since the tables follow the order in which upstream writes.
     std::size_t index;
     Type type;
 };
@@ -280,17 +307,33 @@ struct Callbacks {
         state.position = yajl_get_bytes_consumed(state.handle);
 
         Level &level = state.top();
-        std::string_view key(reinterpret_cast<const char *>(name), size);
-        const Field *field = level.shape->fields;
-        const Field *end = field + level.shape->count;
-
-        while (field != end && field->name != key) {
-            ++field;
-        }
-
-        level.field = field == end ? nullptr : field;
+        level.field = find_field(level,
+            {reinterpret_cast<const char *>(name), size});
 
         return 1;
+    }
+
+    static const Field *find_field(Level &level, std::string_view name)
+    {
+        const Field *fields = level.shape->fields;
+        std::size_t count = level.shape->count;
+        std::size_t at = level.index;
+
+        for (std::size_t i = 0; i < count; ++i, ++at) {
+            at = at == count ? 0 : at;
+
+            const Field &field = fields[at];
+
+            if (field.name.size() == name.size()
+                && std::memcmp(field.name.data(), name.data(), name.size())
+                       == 0)
+            {
+                level.index = at + 1;
+                return &field;
+            }
+        }
+
+        return nullptr;
     }
 
     static int on_begin(void *context, Type type)
@@ -442,13 +485,19 @@ Result<void> Reader::read(std::string_view text, const Shape &root,
         return invalid("invalid JSON: there is none");
     }
 
+    bool plain = is_plain(text);
+
     // yajl's own check lets overlong forms and surrogates through.
-    if (!valid_utf8(text)) {
+    if (!plain && !valid_utf8(text)) {
         return invalid("invalid JSON: not UTF-8");
     }
 
     // yajl takes these two for white space; no JSON has them anywhere.
     for (char c : {'\v', '\f'}) {
+        if (plain) {
+            break;
+        }
+
         if (std::size_t at = text.find(c); at != std::string_view::npos) {
             return invalid("invalid JSON at byte " + std::to_string(at));
         }

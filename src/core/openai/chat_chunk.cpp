@@ -61,6 +61,17 @@ void ChunkWriter::end_delta(Output &out) const
     end_choice(out);
 }
 
+void ChunkWriter::begin_logprobs(Output &out) const
+{
+    out.append(std::string_view("},\"logprobs\":"));
+}
+
+void ChunkWriter::end_logprobs(Output &out) const
+{
+    out.append(std::string_view(",\"finish_reason\":null"));
+    end_choice(out);
+}
+
 void ChunkWriter::begin_text(std::int64_t index, std::string_view name,
     Output &out) const
 {

@@ -29,8 +29,14 @@ public:
     void begin_delta(std::int64_t index, Output &out) const;
     void end_delta(Output &out) const;
 
+    /// Instead of end_delta, for a chunk that has the probabilities of its
+    /// tokens: between the halves goes the value of "logprobs".
+    void begin_logprobs(Output &out) const;
+    void end_logprobs(Output &out) const;
+
     /// The same for a delta that is one string: between the halves goes the
-    /// escaped inside of that string.
+    /// escaped inside of that string. begin_logprobs may end the delta behind
+    /// a quote as well.
     void begin_text(std::int64_t index, std::string_view name,
         Output &out) const;
     void end_text(Output &out) const;

@@ -112,17 +112,53 @@ void write_arguments(std::string_view arguments, Output &out)
     }
 }
 
-void write_function(const json::String &name, std::string_view arguments,
-    json::Writer &writer)
+void write_compact(std::string_view json, Output &out)
+{
+    bool in_string = false;
+    std::size_t run = 0;
+
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        char c = json[i];
+
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+
+        } else if (c == '"') {
+            in_string = true;
+
+        } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+            out.append(json.substr(run, i - run));
+            run = i + 1;
+        }
+    }
+
+    out.append(json.substr(run));
+}
+
+void write_function(const FunctionName &name, std::string_view arguments,
+    const json::String &signature, json::Writer &writer)
 {
     writer.begin_object();
-    writer.key("name").text(name);
+    writer.key("name");
+
+    if (name.plain.empty()) {
+        writer.text(name.upstream);
+    } else {
+        writer.string(name.plain);
+    }
+
     writer.key("arguments");
 
     // A whole value for the Writer, the string being opened and closed here.
     writer.raw("\"");
     write_arguments(arguments, writer.out());
     writer.out().append('"');
+
+    if (!signature.empty()) {
+        writer.key("extra_content");
+        write_signature(signature, writer);
+    }
 
     writer.end_object();
 }
@@ -144,13 +180,78 @@ void write_image(std::int64_t index, const json::String &mime_type,
     writer.end_object();
 }
 
-void write_signature(const json::String &signature, json::Writer &writer)
+void begin_audio(std::int64_t index, std::string_view seed,
+    json::Writer &writer)
+{
+    writer.key("audio").begin_object();
+    writer.key("id").raw({});
+    write_audio_id(index, seed, writer.out());
+    writer.key("data").raw("\"");
+}
+
+void end_audio(std::int64_t created, json::Writer &writer)
+{
+    writer.out().append('"');
+    writer.key("expires_at").number(created);
+    writer.key("transcript").string({});
+    writer.end_object();
+}
+
+void write_audio_id(std::int64_t index, std::string_view seed, Output &out)
+{
+    out.append(std::string_view("\"audio_"));
+    out.append(seed);
+    out.append_number(index);
+    out.append('"');
+}
+
+void write_annotation(const json::String &url, const json::String &title,
+    std::int64_t begin, std::int64_t end, json::Writer &writer)
+{
+    writer.begin_object();
+    writer.key("type").raw("\"url_citation\"");
+    writer.key("url_citation").begin_object();
+    writer.key("start_index").number(begin);
+    writer.key("end_index").number(end);
+    writer.key("url").text(url);
+    writer.key("title").text(title);
+    writer.end_object();
+    writer.end_object();
+}
+
+void write_extra(const GoogleExtra &extra, json::Writer &writer)
 {
     writer.begin_object();
     writer.key("google").begin_object();
-    writer.key("thought_signature").text(signature);
+
+    if (!extra.thought_signature.empty()) {
+        writer.key("thought_signature").text(extra.thought_signature);
+    }
+
+    if (!extra.continuation_token.empty()) {
+        writer.key("continuation_token").text(extra.continuation_token);
+    }
+
+    if (!extra.grounding_metadata[0].empty()) {
+        writer.key("grounding_metadata").raw({});
+        write_compact(extra.grounding_metadata[0], writer.out());
+        write_compact(extra.grounding_metadata[1], writer.out());
+    }
+
+    if (!extra.url_context_metadata.empty()) {
+        writer.key("url_context_metadata").raw({});
+        write_compact(extra.url_context_metadata, writer.out());
+    }
+
     writer.end_object();
     writer.end_object();
+}
+
+void write_signature(const json::String &signature, json::Writer &writer)
+{
+    GoogleExtra extra;
+    extra.thought_signature = signature;
+    write_extra(extra, writer);
 }
 
 }

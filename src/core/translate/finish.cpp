@@ -1,7 +1,6 @@
 #include "core/translate/finish.hpp"
 
 #include "core/base/text.hpp"
-#include "core/translate/parts.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -129,8 +128,26 @@ Finish finish_of(std::string_view native, bool saw_tool_call,
     return {output ? done : "content_filter", FinishKind::normal};
 }
 
+Finish finish_of(std::string_view native, const PartWalk &walk)
+{
+    Finish finish = finish_of(native, walk.saw_tool_call(),
+        walk.saw_output());
+
+    if (finish.reason == "tool_calls"
+        && walk.rules().calls == Calls::legacy)
+    {
+        finish.reason = "function_call";
+    }
+
+    return finish;
+}
+
 std::string_view finish_name(std::string_view raw)
 {
+    if (raw.empty()) {
+        return {};
+    }
+
     std::size_t number = small_number(raw);
     const Row *row = number < numbered ? &rows[number] : find(raw);
 

@@ -5,6 +5,7 @@
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
 #include "core/gemini/generate_reply.hpp"
+#include "core/translate/parts.hpp"
 
 #include <string_view>
 
@@ -25,9 +26,12 @@ struct Finish {
 
 /// native: Gemini's enum, empty when the upstream gave none. saw_tool_call:
 /// this choice had a function call anywhere in the response. saw_output: it
-/// had text, a call or an image.
+/// had text, a call, an image or audio.
 Finish finish_of(std::string_view native, bool saw_tool_call,
     bool saw_output);
+
+/// By what came, in the words of the API the client speaks.
+Finish finish_of(std::string_view native, const PartWalk &walk);
 
 /// The name behind an enum that upstream may have sent as an integer
 /// (reference/pitfalls.md B8): static memory when the name is known, else the

@@ -6,9 +6,12 @@
 #include "core/base/output.hpp"
 #include "core/gemini/generate_reply.hpp"
 #include "core/json/value.hpp"
+#include "core/translate/audio.hpp"
 #include "core/translate/request.hpp"
+#include "core/translate/text_map.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace gw::translate {
@@ -43,24 +46,52 @@ private:
 
 /// What takes the pieces; a sink hides what it wants to see.
 struct PartSink {
-    void content(const json::String &) {}
+    /// The number is the part's (see TextMap).
+    void content(const json::String &, std::int64_t) {}
     void reasoning(const json::String &) {}
     void tool_call(const gemini::ReplyFunctionCall &, const json::String &) {}
     void image(const gemini::ReplyBlob &) {}
+    void audio(const gemini::ReplyBlob &) {}
     void signature(const json::String &) {}
 };
 
+/// How many function calls a client takes, and in what form.
+enum class Calls : std::uint8_t {
+    parallel,
+    single,             // parallel_tool_calls: false
+    legacy              // `functions`: one, as function_call
+};
+
+/// What the client's request says of the parts.
+struct PartRules {
+    Thoughts thoughts = Thoughts::field;
+    Calls calls = Calls::parallel;
+    AudioFormat audio = AudioFormat::none;
+};
+
 /// Gives the pieces of one choice, part by part, to a sink. Kinds of parts it
-/// does not know, drafts of images, and files other than images are nothing.
+/// does not know, drafts of images, calls above the number asked for, audio
+/// nobody asked for and files of other kinds are nothing.
 class PartWalk {
 public:
-    explicit PartWalk(Thoughts thoughts) : thoughts_(thoughts) {}
+    explicit PartWalk(const PartRules &rules) : rules_(rules) {}
+
+    /// The parts that follow are another event's: Google cuts a text anywhere,
+    /// and the first of them may go on with the last.
+    void next_event() { event_begins_ = true; }
 
     template <typename Sink>
     void part(const gemini::ReplyPart &part, Sink &sink)
     {
+        count(part);
+
         if (part.function_call && !part.function_call->name.empty()) {
             close_thought(sink);
+
+            if (saw_tool_call_ && rules_.calls != Calls::parallel) {
+                return;
+            }
+
             saw_output_ = true;
             saw_tool_call_ = true;
             sink.tool_call(*part.function_call, part.thought_signature);
@@ -75,6 +106,13 @@ public:
                 close_thought(sink);
                 saw_output_ = true;
                 sink.image(*part.inline_data);
+
+            } else if (!part.thought && rules_.audio != AudioFormat::none
+                       && is_audio(part.inline_data->mime_type))
+            {
+                close_thought(sink);
+                saw_output_ = true;
+                sink.audio(*part.inline_data);
             }
 
         } else if (part.executable_code) {
@@ -101,11 +139,28 @@ public:
         close_thought(sink);
     }
 
-    /// Text, a call or an image came; thoughts are no output.
+    /// Text, a call, an image or audio came; thoughts are no output.
     bool saw_output() const { return saw_output_; }
     bool saw_tool_call() const { return saw_tool_call_; }
 
+    const PartRules &rules() const { return rules_; }
+
 private:
+    enum class Kind : std::uint8_t { none, text, thought };
+
+    void count(const gemini::ReplyPart &part)
+    {
+        Kind kind = !part.text ? Kind::none
+                    : part.thought ? Kind::thought : Kind::text;
+
+        if (!event_begins_ || kind != kind_ || kind == Kind::none) {
+            ++number_;
+        }
+
+        event_begins_ = false;
+        kind_ = kind;
+    }
+
     template <typename Sink>
     void text(const json::String &text, bool thought, Sink &sink)
     {
@@ -116,12 +171,13 @@ private:
         if (!thought) {
             close_thought(sink);
             saw_output_ = true;
-            content(text, sink);
+            saw_content_ = true;
+            sink.content(text, number_);
 
-        } else if (thoughts_ == Thoughts::field) {
+        } else if (rules_.thoughts == Thoughts::field) {
             sink.reasoning(text);
 
-        } else if (thoughts_ == Thoughts::inline_tags) {
+        } else if (rules_.thoughts == Thoughts::inline_tags) {
             if (!in_thought_) {
                 in_thought_ = true;
                 content(json::String("<think>"), sink);
@@ -131,11 +187,12 @@ private:
         }
     }
 
+    /// What is not upstream's text, or none that it cites.
     template <typename Sink>
     void content(const json::String &text, Sink &sink)
     {
         saw_content_ = true;
-        sink.content(text);
+        sink.content(text, TextMap::no_part);
     }
 
     template <typename Sink>
@@ -187,7 +244,10 @@ private:
     static bool is_ok(const json::String &outcome);
     static bool ends_line(const json::String &text);
 
-    Thoughts thoughts_;
+    PartRules rules_;
+    std::int64_t number_ = -1;      // of the part at hand
+    Kind kind_ = Kind::none;        // its kind
+    bool event_begins_ = false;
     bool in_thought_ = false;
     bool saw_content_ = false;
     bool saw_output_ = false;

@@ -7,8 +7,9 @@
 #include "core/base/result.hpp"
 #include "core/gemini/generate_reply.hpp"
 #include "core/openai/chat_reply.hpp"
+#include "core/translate/names_source.hpp"
 #include "core/translate/outcome.hpp"
-#include "core/translate/request.hpp"
+#include "core/translate/parts.hpp"
 
 #include <optional>
 #include <string_view>
@@ -20,8 +21,14 @@ struct ReplyOptions {
     /// Random, unguessable: what generated tool call ids are made of.
     std::string_view id_seed;
     Thoughts thoughts = Thoughts::field;
+    Calls calls = Calls::parallel;
+    AudioFormat audio = AudioFormat::none;  // modalities had it
+    /// Outlives this; null: functions are called as upstream calls them.
+    const NameSource *names = nullptr;
     bool include_usage = false;     // streams: stream_options.include_usage
     bool logprobs = false;          // the client asked for them
+
+    PartRules rules() const { return {thoughts, calls, audio}; }
 };
 
 /// What came of a body.
@@ -42,7 +49,9 @@ struct Reply {
 /// Writes the completion to out. Error (upstream_failed): not a
 /// GenerateContentResponse. write_empty: an answer without content is written
 /// as it is where that makes sense (a STOP without text), because there is no
-/// other try; where it does not, state is empty and error says why.
+/// other try; where it does not, state is empty and error says why. Of several
+/// thought signatures outside the calls the last is kept, as in Google's own
+/// compatible API.
 Result<Reply> to_chat_completion(std::string_view body,
     const ReplyOptions &options, bool write_empty, Arena &arena,
     Output &out);

@@ -277,13 +277,17 @@ void ChatStream::take_candidate(const gemini::Candidate &candidate,
             max_finish_message);
     }
 
-    ChoiceChunks chunks(chunk_, call_ids_, *choice, out);
+    ChunkTools with = tools();
+    ChoiceChunks chunks(with, *choice, out);
 
-    for (const gemini::ReplyPart &part : candidate.content.parts) {
-        choice->walk.part(part, chunks);
+    // A MAX_TOKENS without a word is an answer, and what comes with it too.
+    if (choice->finished && finish_of(choice->native, false, false).kind
+                                == FinishKind::normal)
+    {
+        chunks.start();
     }
 
-    chunks.close();
+    chunks.take(candidate);
 
     if (choice->finished && choice->finish().kind == FinishKind::normal) {
         chunks.start();
@@ -310,7 +314,8 @@ void ChatStream::take_block(const gemini::PromptFeedback &feedback,
     assign_bounded(choice->native, block_name(feedback.block_reason.raw),
         max_finish_reason);
 
-    ChoiceChunks(chunk_, call_ids_, *choice, out).refusal(feedback);
+    ChunkTools with = tools();
+    ChoiceChunks(with, *choice, out).refusal(feedback);
     state_ = StreamState::started;
 }
 
@@ -326,7 +331,7 @@ StreamedChoice *ChatStream::choice_of(std::int64_t index)
         }
     }
 
-    return &choices_.emplace_back(index, options_.thoughts,
+    return &choices_.emplace_back(index, options_.rules(),
         choices_.get_allocator().resource());
 }
 
@@ -381,8 +386,10 @@ StreamState ChatStream::fail_empty()
 
 void ChatStream::write_ending(Output &out)
 {
+    ChunkTools with = tools();
+
     for (Choice &choice : choices_) {
-        ChoiceChunks(chunk_, call_ids_, choice, out).end();
+        ChoiceChunks(with, choice, out).end();
 
         Finish finish = choice.finish();
         chunk_.finish(choice.index, finish.reason, choice.native,
@@ -400,6 +407,11 @@ void ChatStream::write_ending(Output &out)
     chunk_.done(out);
     ended_ = true;
     state_ = StreamState::started;
+}
+
+ChunkTools ChatStream::tools()
+{
+    return {chunk_, options_, call_ids_, scratch_};
 }
 
 }

@@ -100,6 +100,7 @@ private:
     StreamState fail(ErrorKind kind, std::string_view message);
     StreamState fail_empty();
     void write_ending(Output &out);
+    ChunkTools tools();
 
     ReplyOptions options_;
     sse::Splitter splitter_;
