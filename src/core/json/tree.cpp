@@ -73,6 +73,14 @@ String TreeReader::string()
     String found(text_.substr(begin, position_ - begin), escaped);
     ++position_;
 
+    if (escaped) {
+        std::string_view plain = found.decode(arena_);
+
+        if (needs_no_escape(plain)) {
+            return String(plain);
+        }
+    }
+
     return found;
 }
 
@@ -91,14 +99,6 @@ void TreeReader::children(Node &node, char closing)
 
         if (node.type == Type::object) {
             key = string();
-
-            if (key.escaped) {
-                std::string_view plain = key.decode(arena_);
-
-                if (needs_no_escape(plain)) {
-                    key = String(plain);
-                }
-            }
         }
 
         Node *child = value();

@@ -16,9 +16,10 @@ namespace gw::json {
 struct Node {
     Type type = Type::null;
     bool boolean = false;
-    /// Of a member; never escaped where it needs no escape.
+    /// Of a member. Neither this nor a string is escaped where it needs no
+    /// escape, so that equal ones are equal byte by byte.
     String key;
-    /// A string, or the digits of a number.
+    /// A string, or the letters of a number or a boolean.
     String string;
     /// Elements or members, in the order they stood.
     Node *first = nullptr;
@@ -40,7 +41,7 @@ struct Node {
 
 /// Of a text known to be JSON, no deeper than max_depth: a slice that a Reader
 /// gave out. A name that stands twice in an object counts as it stood last.
-/// The strings are slices of text.
+/// The strings are slices of text or lie in the arena.
 Node *parse_tree(std::string_view text, Arena &arena);
 
 /// The value as it was read, without white space.

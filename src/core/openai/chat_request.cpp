@@ -92,18 +92,58 @@ constexpr Field thinking_config_fields[] = {
 };
 constexpr Shape thinking_config_shape{thinking_config_fields};
 
-constexpr Field google_fields[] = {
-    json::object<&Google::thinking_config, thinking_config_shape>(
-        "thinking_config"),
-    json::object<&Google::thinking_config, thinking_config_shape>(
-        "thinkingConfig"),
-    json::raw<&Google::safety_settings>("safety_settings"),
-    json::raw<&Google::safety_settings>("safetySettings"),
-    json::string<&Google::cached_content>("cached_content"),
-    json::string<&Google::cached_content>("cachedContent")
-};
-constexpr Shape google_shape{google_fields};
+template <auto Member, auto Inner>
+constexpr Field inner(Field field)
+{
+    return field;
+}
 
+constexpr Field generation_fields[] = {
+    json::number<&GenerationConfig::temperature>("temperature"),
+    json::number<&GenerationConfig::top_p>("topP"),
+    json::number<&GenerationConfig::top_p>("top_p"),
+    json::integer<&GenerationConfig::top_k>("topK"),
+    json::integer<&GenerationConfig::top_k>("top_k"),
+    json::integer<&GenerationConfig::candidate_count>("candidateCount"),
+    json::integer<&GenerationConfig::candidate_count>("candidate_count"),
+    json::integer<&GenerationConfig::max_output_tokens>("maxOutputTokens"),
+    json::integer<&GenerationConfig::max_output_tokens>(
+        "max_output_tokens"),
+    bounded_strings<&GenerationConfig::stop_sequences, max_stop>(
+        "stopSequences"),
+    bounded_strings<&GenerationConfig::stop_sequences, max_stop>(
+        "stop_sequences"),
+    json::number<&GenerationConfig::seed>("seed"),
+    json::number<&GenerationConfig::presence_penalty>("presencePenalty"),
+    json::number<&GenerationConfig::presence_penalty>("presence_penalty"),
+    json::number<&GenerationConfig::frequency_penalty>("frequencyPenalty"),
+    json::number<&GenerationConfig::frequency_penalty>("frequency_penalty"),
+    json::boolean<&GenerationConfig::response_logprobs>("responseLogprobs"),
+    json::boolean<&GenerationConfig::response_logprobs>("response_logprobs"),
+    json::integer<&GenerationConfig::logprobs>("logprobs"),
+    json::string<&GenerationConfig::response_mime_type>("responseMimeType"),
+    json::string<&GenerationConfig::response_mime_type>(
+        "response_mime_type"),
+    json::raw<&GenerationConfig::response_schema>("responseSchema"),
+    json::raw<&GenerationConfig::response_schema>("response_schema"),
+    json::raw<&GenerationConfig::response_schema>("responseJsonSchema"),
+    json::raw<&GenerationConfig::response_schema>("response_json_schema"),
+    json::object<&GenerationConfig::thinking_config, thinking_config_shape>(
+        "thinkingConfig"),
+    json::object<&GenerationConfig::thinking_config, thinking_config_shape>(
+        "thinking_config"),
+    bounded_strings<&GenerationConfig::response_modalities, max_modalities>(
+        "responseModalities"),
+    bounded_strings<&GenerationConfig::response_modalities, max_modalities>(
+        "response_modalities"),
+    json::raw<&GenerationConfig::speech_config>("speechConfig"),
+    json::raw<&GenerationConfig::speech_config>("speech_config"),
+    json::raw<&GenerationConfig::image_config>("imageConfig"),
+    json::raw<&GenerationConfig::image_config>("image_config"),
+    json::string<&GenerationConfig::media_resolution>("mediaResolution"),
+    json::string<&GenerationConfig::media_resolution>("media_resolution")
+};
+constexpr Shape generation_shape{generation_fields};
 // openai-python merges extra_body into the top level, so Google's documented
 // form arrives as "google", or as "extra_body" where a client wrote it out.
 constexpr Field google_field =
