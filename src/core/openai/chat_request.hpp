@@ -122,9 +122,15 @@ struct ThinkingConfig {
     std::optional<bool> include_thoughts;
 };
 
-/// google.generation_config: Gemini's own names. What stands here counts
-/// where OpenAI has a word for the same.
-struct GenerationConfig {
+/// extra_body.google, or google: what only Gemini knows, and its
+/// generation_config. Some of it stands at the top level too, in the dialects
+/// of other gateways. Where OpenAI has a word for the same, what stands here
+/// counts.
+struct Google {
+    ThinkingConfig thinking_config;
+    json::Raw safety_settings;
+    json::String cached_content;
+    List<Tool> tools;
     std::optional<json::Number> temperature;
     std::optional<json::Number> top_p;
     std::optional<std::int64_t> top_k;
@@ -138,24 +144,11 @@ struct GenerationConfig {
     std::optional<std::int64_t> logprobs;
     json::String response_mime_type;
     json::Raw response_schema;          // either dialect
-    ThinkingConfig thinking_config;
     List<json::String> response_modalities;
     json::Raw speech_config;
     json::Raw image_config;
-    json::String media_resolution;
-};
-
-/// extra_body.google, or google: what only Gemini knows. Some of it stands at
-/// the top level too, in other gateways' dialects.
-struct Google {
-    ThinkingConfig thinking_config;
-    json::Raw safety_settings;
-    json::String cached_content;
-    List<Tool> tools;
     json::String aspect_ratio;
-    /// Also holds what google itself may: image_config, speech_config,
-    /// media_resolution, response_modalities, top_k.
-    GenerationConfig generation;
+    json::String media_resolution;
 };
 
 struct ChatRequest {

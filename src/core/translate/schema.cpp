@@ -205,7 +205,7 @@ void JsonSchemaWriter::member(const Node &child, std::size_t depth)
             writer_.key(key.raw).raw(child.string.raw);
         }
 
-    } else if (key.is("default")) {
+    } else if (key.is("default") && child.size == 0) {
         writer_.key("default");
         json::write_tree(child, writer_);
 
