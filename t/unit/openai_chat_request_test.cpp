@@ -146,7 +146,17 @@ TEST(ChatRequest, FindsAThoughtSignatureInEveryCarrier)
              R"("extra_content":{"google":{"thought_signature":"S"}})",
              R"("extra_content":{"vertex":{"thought_signature":"S"}})",
              R"("provider_specific_fields":{"thought_signature":"S"})",
-             R"("thought_signature":"S")",
+             R"("thought_signature":"S")"})
+    {
+        Parsed parsed(with_message(std::string(
+            R"({"role":"assistant","content":"a",)") + carrier + "}"));
+
+        ASSERT_TRUE(parsed.ok) << parsed.error.message;
+        EXPECT_TRUE(parsed.request.messages.front().thought_signature.is(
+            "S")) << carrier;
+    }
+
+    for (const char *carrier : {
              R"("reasoning_details":[{"type":"reasoning.encrypted",
                 "data":"S"}])",
              R"("thinking_blocks":[{"signature":"S"}])"})
@@ -155,7 +165,7 @@ TEST(ChatRequest, FindsAThoughtSignatureInEveryCarrier)
             R"({"role":"assistant","content":"a",)") + carrier + "}"));
 
         ASSERT_TRUE(parsed.ok) << parsed.error.message;
-        EXPECT_TRUE(parsed.request.messages.front().thought_signature.is(
+        EXPECT_TRUE(parsed.request.messages.front().reasoning_signature.is(
             "S")) << carrier;
     }
 }

@@ -73,8 +73,10 @@ private:
     void members(const Node &node, std::size_t depth, bool object);
     void member(const Node &child, std::size_t depth);
     void types(const Node &node, const SchemaValues &values, bool object);
-    void values(const Node &node, const SchemaValues &values);
-    void properties(const Node &node, std::size_t depth);
+    void values(const SchemaValues &values);
+    void description(const Node &node, const SchemaValues &values);
+    void properties(const Node &given, const Names &kept,
+        std::size_t depth);
     void names(std::string_view key, const Node *list, const Names &among);
     void list(std::string_view key, const Node &schemas, std::size_t depth);
     void reference(const Node &target, const Node &from);
@@ -111,19 +113,44 @@ void JsonSchemaWriter::schema(const Node &given, std::size_t depth)
     writer_.end_object();
 }
 
+/// In the order they stood, so that a schema that needs no change gets none.
 void JsonSchemaWriter::members(const Node &node, std::size_t depth,
     bool object)
 {
     const SchemaValues allowed = schema_values(node);
+    const Names kept = property_names(node);
 
-    types(node, allowed, object);
-    values(node, allowed);
+    if (node.find("type") == nullptr) {
+        types(node, allowed, object);
+    }
+
+    if (node.find("description") == nullptr) {
+        description(node, allowed);
+    }
 
     for (const Node *child = node.first; child != nullptr;
          child = child->next)
     {
-        if (child->key.is("properties")) {
-            properties(node, depth);
+        if (child->key.is("type")) {
+            types(node, allowed, object);
+
+        } else if (child->key.is("description")) {
+            description(node, allowed);
+
+        } else if (child->key.is("const")
+                   || (child->key.is("enum")
+                       && node.find("const") == nullptr))
+        {
+            values(allowed);
+
+        } else if (child->key.is("properties")) {
+            properties(*child, kept, depth);
+
+        } else if (child->key.is("required")
+                   || child->key.is("propertyOrdering"))
+        {
+            names(child->key.raw, child, kept);
+
         } else {
             member(*child, depth);
         }
@@ -164,30 +191,29 @@ void JsonSchemaWriter::types(const Node &node, const SchemaValues &values,
     writer_.end_array();
 }
 
-void JsonSchemaWriter::values(const Node &node, const SchemaValues &values)
+void JsonSchemaWriter::values(const SchemaValues &values)
 {
-    SchemaValues unsaid = values;
-
-    if (!values.others) {
-        unsaid.list.clear();
-
-        if (!values.strings.empty() || !values.numbers.empty()) {
-            writer_.key("enum").begin_array();
-
-            for (const auto *list : {&values.strings, &values.numbers}) {
-                for (const Node *value : *list) {
-                    json::write_tree(*value, writer_);
-                }
-            }
-
-            writer_.end_array();
-        }
+    if (values.others || (values.strings.empty() && values.numbers.empty())) {
+        return;
     }
 
-    std::string description = description_with(node, unsaid);
+    writer_.key("enum").begin_array();
 
-    if (!description.empty()) {
-        writer_.key("description").text(json::String(description, true));
+    for (const Node *value : values.kept) {
+        json::write_tree(*value, writer_);
+    }
+
+    writer_.end_array();
+}
+
+void JsonSchemaWriter::description(const Node &node,
+    const SchemaValues &values)
+{
+    std::string text = description_with(node,
+        values.others ? values : SchemaValues());
+
+    if (!text.empty()) {
+        writer_.key("description").text(json::String(text, true));
     }
 }
 
@@ -233,19 +259,17 @@ void JsonSchemaWriter::member(const Node &child, std::size_t depth)
     }
 }
 
-/// With what else names properties.
-void JsonSchemaWriter::properties(const Node &node, std::size_t depth)
+void JsonSchemaWriter::properties(const Node &given, const Names &kept,
+    std::size_t depth)
 {
-    const Names kept = property_names(node);
-
     if (kept.empty()) {
         return;
     }
 
     writer_.key("properties").begin_object();
 
-    for (const Node *property = node.find("properties")->first;
-         property != nullptr; property = property->next)
+    for (const Node *property = given.first; property != nullptr;
+         property = property->next)
     {
         if (kept.count(property->key.raw) != 0) {
             writer_.key(property->key.raw);
@@ -254,9 +278,6 @@ void JsonSchemaWriter::properties(const Node &node, std::size_t depth)
     }
 
     writer_.end_object();
-
-    names("required", node.find("required"), kept);
-    names("propertyOrdering", node.find("propertyOrdering"), kept);
 }
 
 void JsonSchemaWriter::names(std::string_view key, const Node *list,
@@ -379,6 +400,37 @@ bool may_be_object(const Node &root)
     return false;
 }
 
+/// Whether compact is what text is without the white space between tokens.
+bool same_but_for_space(std::string_view text, std::string_view compact)
+{
+    constexpr std::string_view space = " \t\r\n";
+    std::size_t at = 0;
+    bool in_string = false;
+    bool escape = false;
+
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!in_string && space.find(text[i]) != std::string_view::npos) {
+            continue;
+        }
+
+        if (at == compact.size() || compact[at] != text[i]) {
+            return false;
+        }
+
+        if (in_string && text[i] == '\\') {
+            escape = !escape;
+
+        } else {
+            in_string = (text[i] == '"' && !escape) != in_string;
+            escape = false;
+        }
+
+        ++at;
+    }
+
+    return at == compact.size();
+}
+
 json::Raw convert(const json::Raw &schema, SchemaDialect dialect,
     bool parameters, Arena &arena)
 {
@@ -410,6 +462,11 @@ json::Raw convert(const json::Raw &schema, SchemaDialect dialect,
 
     if (out.view() == nothing) {
         return {};
+    }
+
+    // A slice of the request costs nothing.
+    if (same_but_for_space(schema.text, out.view())) {
+        return schema;
     }
 
     return json::Raw{arena.copy(out.view()), Type::object};

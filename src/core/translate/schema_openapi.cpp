@@ -255,6 +255,9 @@ void OpenApiWriter::inlined(const Node &given, std::size_t depth,
     } else if (!values.numbers.empty() && values.strings.empty()) {
         type = "number";
 
+    } else if (values.others && values.strings.empty()) {
+        type = "boolean";
+
     } else if (depth == 0) {
         type = "object";
     }

@@ -110,6 +110,10 @@ void add_value(const Node &value, SchemaValues &values)
         return;
     }
 
+    if (value.type == Type::string || value.type == Type::number) {
+        values.kept.push_back(&value);
+    }
+
     if (value.type == Type::string) {
         values.strings.push_back(&value);
     } else if (value.type == Type::number) {
@@ -194,6 +198,22 @@ Node &SchemaParts::copy(const Node &node)
     return made;
 }
 
+/// With its children, but not theirs.
+Node &SchemaParts::copy_all(const Node &node)
+{
+    Node &made = copy(node);
+    made.first = made.last = nullptr;
+    made.size = 0;
+
+    for (const Node *child = node.first; child != nullptr;
+         child = child->next)
+    {
+        made.append(&copy(*child));
+    }
+
+    return made;
+}
+
 Node &SchemaParts::copy_without(const Node &node, std::string_view one,
     std::string_view other)
 {
@@ -204,7 +224,9 @@ Node &SchemaParts::copy_without(const Node &node, std::string_view one,
     for (const Node *child = node.first; child != nullptr;
          child = child->next)
     {
-        if (!child->key.is(one) && !child->key.is(other)) {
+        if (!child->key.is(one)
+            && (other.empty() || !child->key.is(other)))
+        {
             made.append(&copy(*child));
         }
     }
@@ -215,7 +237,7 @@ Node &SchemaParts::copy_without(const Node &node, std::string_view one,
 /// Both of a list of names, or of two property maps.
 Node *SchemaParts::both(const Node &base, const Node &over)
 {
-    Node &made = copy_without(base, {});
+    Node &made = copy_all(base);
     std::unordered_map<std::string_view, Node *> members;
 
     for (Node *child = made.first; child != nullptr; child = child->next) {
@@ -242,7 +264,7 @@ Node *SchemaParts::both(const Node &base, const Node &over)
 
 const Node &SchemaParts::overlaid(const Node &base, const Node &over)
 {
-    Node &made = copy_without(base, {});
+    Node &made = copy_all(base);
 
     for (const Node *child = over.first; child != nullptr;
          child = child->next)

@@ -64,6 +64,7 @@ private:
     const json::Node *at(std::string_view pointer) const;
     const json::Node &merged(const json::Node &node, std::size_t depth);
     json::Node &copy(const json::Node &node);
+    json::Node &copy_all(const json::Node &node);
     json::Node *both(const json::Node &base, const json::Node &over);
 
     const json::Node &root_;
@@ -79,6 +80,7 @@ SchemaTypes schema_types(const json::Node &node);
 struct SchemaValues {
     std::vector<const json::Node *> strings;
     std::vector<const json::Node *> numbers;
+    std::vector<const json::Node *> kept;       // both, in order
     bool null = false;
     /// Whether there are others; `list` names all for the description.
     bool others = false;
