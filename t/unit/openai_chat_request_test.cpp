@@ -188,6 +188,29 @@ TEST(ChatRequest, ForgivesStrangeValuesInWhatIsNotOpenAis)
     EXPECT_TRUE(Parsed(with(R"("thinking":true,"reasoning":"high")")).ok);
 }
 
+TEST(ChatRequest, ReadsGooglesWordsWhereverTheyStand)
+{
+    Parsed parsed(with(R"("n":1,"temperature":0,"generationConfig":
+        {"temperature":1,"candidateCount":2},"google":{"top_k":4,
+        "tools":[{"url_context":{}}]},"extra_body":{"google":
+        {"image_config":{"a":1}}},"cached_content":"c",
+        "thinking_config":"other vendors'","parallel_tool_calls":false)"));
+
+    ASSERT_TRUE(parsed.ok) << parsed.error.message;
+    EXPECT_EQ(parsed.request.temperature->text, "1");
+    EXPECT_EQ(parsed.request.n, 2);
+    EXPECT_EQ(parsed.request.top_k, 4);
+    EXPECT_EQ(parsed.request.google.tools.front().built_in, "urlContext");
+    EXPECT_EQ(parsed.request.google.image_config.text, R"({"a":1})");
+    EXPECT_TRUE(parsed.request.google.cached_content.is("c"));
+    EXPECT_EQ(parsed.request.parallel_tool_calls, false);
+
+    EXPECT_EQ(Parsed(with(R"("generation_config":{"temperature":3})"))
+        .error.param, "temperature");
+    EXPECT_EQ(Parsed(with(R"("parallel_tool_calls":1)")).error.param,
+        "parallel_tool_calls");
+}
+
 TEST(ChatRequest, ReadsToolsAndTheirCalls)
 {
     Parsed parsed(R"({"model":"m","messages":[{"role":"assistant",
