@@ -378,7 +378,8 @@ TEST(TranslateTools, ShowsTheImagesOfAResult)
     const std::string messages = R"({"role":"assistant","tool_calls":[
         {"id":"1","function":{"name":"f"}}]},{"role":"tool",
         "tool_call_id":"1","content":[{"type":"text","text":"a"},
-        {"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0K"}},
+        {"type":"image_url",
+        "image_url":{"url":"data:image/png;base64,iVBORw0K"}},
         {"type":"text","text":"b"}]})";
     const std::string image =
         R"({"inlineData":{"mimeType":"image/png","data":"iVBORw0K"}})";

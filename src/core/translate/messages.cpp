@@ -4,6 +4,7 @@
 
 #include "core/translate/calls.hpp"
 #include "core/translate/content.hpp"
+#include "core/translate/signatures.hpp"
 #include "core/translate/structs.hpp"
 
 #include <string>
@@ -28,61 +29,6 @@ Part plain_part(std::string_view text)
 }
 
 constexpr std::string_view no_result = "{\"error\":\"no result\"}";
-
-/// Padded or not, in either alphabet.
-bool is_base64(std::string_view text)
-{
-    std::size_t size = text.size();
-
-    while (size > 0 && text[size - 1] == '=') {
-        --size;
-    }
-
-    if (size % 4 == 1 || text.size() - size > 2) {
-        return false;
-    }
-
-    for (char c : text.substr(0, size)) {
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '-'
-              || c == '_'))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-/// As it stood: its bytes count. Empty if it can be none, as what other
-/// vendors put into the same members.
-json::String usable_signature(const json::String &given, Arena &arena)
-{
-    return is_base64(given.decode(arena)) ? given : json::String();
-}
-
-/// A call's id, and the signature litellm hides in it.
-struct CallId {
-    explicit CallId(const json::String &given) : id(given)
-    {
-        constexpr std::string_view separator = "__thought__";
-
-        std::size_t at = given.raw.find(separator);
-
-        if (at == std::string_view::npos) {
-            return;
-        }
-
-        id.raw = given.raw.substr(0, at);
-        id.escaped = id.raw.find('\\') != std::string_view::npos;
-        signature.raw = given.raw.substr(at + separator.size());
-        signature.escaped = signature.raw.find('\\')
-                            != std::string_view::npos;
-    }
-
-    json::String id;
-    json::String signature;
-};
 
 /// A tool's answer, taken apart.
 struct ToolResult {

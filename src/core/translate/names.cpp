@@ -80,7 +80,14 @@ constexpr std::size_t suffix_size = 9;      // "_" and eight digits
 
 NameMap::NameMap(const openai::ChatRequest &request, Arena &arena)
 {
-    std::size_t count = request.tools.size() + request.functions.size();
+    const List<openai::Tool> *declared[] = {
+        &request.tools, &request.functions, &request.google.tools
+    };
+    std::size_t count = 0;
+
+    for (const List<openai::Tool> *tools : declared) {
+        count += tools->size();
+    }
 
     for (const openai::Message &message : request.messages) {
         count += message.tool_calls.size() + (message.function_call ? 1 : 0);
@@ -102,12 +109,10 @@ NameMap::NameMap(const openai::ChatRequest &request, Arena &arena)
         std::memset(*table, 0, room_ * sizeof(Entry *));
     }
 
-    for (const openai::Tool &tool : request.tools) {
-        add(tool.name, true, arena);
-    }
-
-    for (const openai::Tool &function : request.functions) {
-        add(function.name, true, arena);
+    for (const List<openai::Tool> *tools : declared) {
+        for (const openai::Tool &tool : *tools) {
+            add(tool.name, true, arena);
+        }
     }
 
     for (const openai::Message &message : request.messages) {

@@ -40,7 +40,8 @@ struct RequestOptions {
 /// Guarantees what reference/chat-request.md 5.2 asks of `contents`: never
 /// empty, no empty parts, neighbours of one role merged, a user turn first and
 /// (where the family needs it) last. The names of functions are those of
-/// NameMap(request, arena), which the answer's are to be read with. Errors are bad_request with the param.
+/// NameMap(request, arena), which the answer's are to be read with. Errors are
+/// bad_request with the param.
 Result<void> to_generate_request(const openai::ChatRequest &request,
     const RequestOptions &options, Arena &arena,
     gemini::GenerateRequest &out);
