@@ -1,14 +1,18 @@
 // Whatever parses and translates gives a body that upstream's rules allow:
 // JSON, contents that are not empty, no empty parts, roles that alternate and
-// begin with the user, no plainly wrong numbers; in bounded memory.
+// begin with the user, results directly behind their calls, names upstream
+// takes and the client gets back, no plainly wrong numbers; in bounded memory.
 #include "core/gemini/family.hpp"
 #include "core/json/reader.hpp"
+#include "core/translate/names.hpp"
 #include "core/translate/request.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -88,6 +92,152 @@ void check_contents(const gw::gemini::GenerateRequest &request,
     }
 }
 
+bool is_valid_name(std::string_view name)
+{
+    auto letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    };
+
+    if (name.empty() || name.size() > 64 || !letter(name[0])) {
+        return false;
+    }
+
+    for (char c : name) {
+        if (!letter(c) && !(c >= '0' && c <= '9') && c != '.' && c != ':'
+            && c != '-')
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+std::vector<const Part *> parts_of(const Content &content, Part::Kind kind)
+{
+    std::vector<const Part *> found;
+
+    for (const Part &part : content.parts) {
+        if (part.kind == kind) {
+            found.push_back(&part);
+        }
+    }
+
+    return found;
+}
+
+/// Directly behind each turn with calls stand their results, one for each and
+/// in order, and nowhere else.
+void check_calls(const gw::gemini::GenerateRequest &request,
+    const gw::gemini::Family &family)
+{
+    std::vector<const Part *> calls;
+    bool may_lack = true;       // until the user last spoke
+
+    const Content *spoken = nullptr;
+
+    for (const Content &content : request.contents) {
+        if (content.role == Role::user
+            && parts_of(content, Part::Kind::function_response).empty())
+        {
+            spoken = &content;
+        }
+    }
+
+    for (const Content &content : request.contents) {
+        auto results = parts_of(content, Part::Kind::function_response);
+
+        may_lack = may_lack && &content != spoken;
+
+        require(results.size() == calls.size());
+        require(content.role == Role::user || results.empty());
+
+        std::size_t i = 0;
+
+        for (const Part &part : content.parts) {
+            if (i == results.size()) {
+                break;
+            }
+
+            require(&part == results[i]);
+
+            const auto &call = calls[i]->function_call;
+            const auto &result = part.function_response;
+
+            require(result.name.raw == call.name.raw);
+            require(result.id.raw == call.id.raw);
+            require(result.response.type == gw::json::Type::object);
+            require(family.function_call_ids || result.parts.empty());
+            ++i;
+        }
+
+        calls = parts_of(content, Part::Kind::function_call);
+        require(content.role == Role::model || calls.empty());
+
+        for (const Part *part : calls) {
+            require(is_valid_name(part->function_call.name.raw));
+            require(family.function_call_ids
+                    || part->function_call.id.empty());
+            require(!part->function_call.args.present()
+                    || part->function_call.args.type
+                           == gw::json::Type::object);
+        }
+
+        require(calls.empty() || !family.signatures
+                || !calls[0]->thought_signature.empty() || may_lack);
+    }
+
+    require(calls.empty());
+}
+
+void check_tools(const gw::gemini::GenerateRequest &request,
+    const gw::gemini::Family &family)
+{
+    std::set<std::string_view> names;
+    bool functions = !request.tools.functions.empty();
+    bool others = !request.tools.others.empty();
+    bool json = !request.generation.response_mime_type.empty();
+    const auto &config = request.function_calling;
+
+    for (const auto &function : request.tools.functions) {
+        require(is_valid_name(function.name.raw));
+        require(names.insert(function.name.raw).second);
+        require(!function.parameters.present()
+                || !function.parameters_json_schema.present());
+    }
+
+    for (const auto &name : config.allowed_names) {
+        require(names.count(name.raw) == 1);
+    }
+
+    require(functions || config.mode.empty());
+    require(config.allowed_names.empty() || config.mode == "ANY"
+            || config.mode == "VALIDATED");
+    require(!functions || !others
+            || (request.server_side_tool_invocations
+                && config.mode == "VALIDATED"));
+    require(family.tools_with_json
+            || (functions ? 1 : 0) + (others ? 1 : 0) + (json ? 1 : 0) <= 1);
+}
+
+/// The client sees its own names again.
+void check_names(const gw::openai::ChatRequest &request, gw::Arena &arena)
+{
+    const gw::translate::NameMap names(request, arena);
+
+    for (const auto &tool : request.tools) {
+        if (tool.name.empty()) {
+            continue;
+        }
+
+        auto there = names.upstream_name(tool.name, arena);
+        auto back = names.client_name(there);
+
+        require(is_valid_name(there.raw));
+        require(back.decode(arena) == tool.name.decode(arena));
+    }
+}
+
 void check_generation(const gw::gemini::GenerationConfig &config,
     const gw::gemini::Family &family)
 {
@@ -135,6 +285,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     const auto &family = gw::gemini::family_of(model);
     check_contents(out, family);
     check_generation(out.generation, family);
+    check_calls(out, family);
+    check_tools(out, family);
+    check_names(request, arena);
     require(arena.held() <= bytes_at_least + bytes_per_input_byte * size);
     require(gw::gemini::estimate_tokens(out) > 0);
 

@@ -146,7 +146,17 @@ TEST(ChatRequest, FindsAThoughtSignatureInEveryCarrier)
              R"("extra_content":{"google":{"thought_signature":"S"}})",
              R"("extra_content":{"vertex":{"thought_signature":"S"}})",
              R"("provider_specific_fields":{"thought_signature":"S"})",
-             R"("thought_signature":"S")",
+             R"("thought_signature":"S")"})
+    {
+        Parsed parsed(with_message(std::string(
+            R"({"role":"assistant","content":"a",)") + carrier + "}"));
+
+        ASSERT_TRUE(parsed.ok) << parsed.error.message;
+        EXPECT_TRUE(parsed.request.messages.front().thought_signature.is(
+            "S")) << carrier;
+    }
+
+    for (const char *carrier : {
              R"("reasoning_details":[{"type":"reasoning.encrypted",
                 "data":"S"}])",
              R"("thinking_blocks":[{"signature":"S"}])"})
@@ -155,7 +165,7 @@ TEST(ChatRequest, FindsAThoughtSignatureInEveryCarrier)
             R"({"role":"assistant","content":"a",)") + carrier + "}"));
 
         ASSERT_TRUE(parsed.ok) << parsed.error.message;
-        EXPECT_TRUE(parsed.request.messages.front().thought_signature.is(
+        EXPECT_TRUE(parsed.request.messages.front().reasoning_signature.is(
             "S")) << carrier;
     }
 }
@@ -176,6 +186,29 @@ TEST(ChatRequest, ForgivesStrangeValuesInWhatIsNotOpenAis)
     }
 
     EXPECT_TRUE(Parsed(with(R"("thinking":true,"reasoning":"high")")).ok);
+}
+
+TEST(ChatRequest, ReadsGooglesWordsWhereverTheyStand)
+{
+    Parsed parsed(with(R"("n":1,"temperature":0,"generationConfig":
+        {"temperature":1,"candidateCount":2},"google":{"top_k":4,
+        "tools":[{"url_context":{}}]},"extra_body":{"google":
+        {"image_config":{"a":1}}},"cached_content":"c",
+        "thinking_config":"other vendors'","parallel_tool_calls":false)"));
+
+    ASSERT_TRUE(parsed.ok) << parsed.error.message;
+    EXPECT_EQ(parsed.request.temperature->text, "1");
+    EXPECT_EQ(parsed.request.n, 2);
+    EXPECT_EQ(parsed.request.top_k, 4);
+    EXPECT_EQ(parsed.request.google.tools.front().built_in, "urlContext");
+    EXPECT_EQ(parsed.request.google.image_config.text, R"({"a":1})");
+    EXPECT_TRUE(parsed.request.google.cached_content.is("c"));
+    EXPECT_EQ(parsed.request.parallel_tool_calls, false);
+
+    EXPECT_EQ(Parsed(with(R"("generation_config":{"temperature":3})"))
+        .error.param, "temperature");
+    EXPECT_EQ(Parsed(with(R"("parallel_tool_calls":1)")).error.param,
+        "parallel_tool_calls");
 }
 
 TEST(ChatRequest, ReadsToolsAndTheirCalls)

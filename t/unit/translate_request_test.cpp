@@ -199,22 +199,6 @@ TEST(TranslateRequest, RefusesMediaInSystemMessages)
         .error.param, "messages[0].content[1].type");
 }
 
-TEST(TranslateRequest, RefusesToolsInsteadOfForgettingThem)
-{
-    EXPECT_EQ(refusal(R"("tools":[{"type":"function","function":
-        {"name":"f"}}])", "gemini-2.5-pro").param, "tools");
-    EXPECT_EQ(refusal(R"("functions":[{"name":"f"}])", "gemini-2.5-pro")
-        .param, "functions");
-    EXPECT_EQ(generation(R"("tools":[],"temperature":1)"),
-        R"({"temperature":1})");
-    EXPECT_EQ(translate(R"({"model":"m","messages":[{"role":"user",
-        "content":"x"},{"role":"tool","tool_call_id":"c","content":"y"}]})",
-        "gemini-2.5-pro").error.param, "messages[1].role");
-    EXPECT_EQ(translate(R"({"model":"m","messages":[{"role":"assistant",
-        "tool_calls":[{"id":"c","function":{"name":"f"}}]}]})",
-        "gemini-2.5-pro").error.param, "messages[0].tool_calls");
-}
-
 TEST(TranslateRequest, SendsSamplingAsTheClientWroteIt)
 {
     EXPECT_EQ(generation(R"("temperature":0,"top_p":0,"top_k":40)"),

@@ -149,6 +149,9 @@ void write_declaration(const FunctionDeclaration &function, Writer &writer)
     if (function.parameters_json_schema.present()) {
         writer.key("parametersJsonSchema").lasting_raw(
             function.parameters_json_schema.text);
+
+    } else if (function.parameters.present()) {
+        writer.key("parameters").lasting_raw(function.parameters.text);
     }
 
     writer.end_object();
@@ -182,28 +185,37 @@ void write_tools(const Tools &tools, Writer &writer)
     writer.end_array();
 }
 
-void write_function_calling(const FunctionCallingConfig &config,
-    Writer &writer)
+void write_tool_config(const GenerateRequest &request, Writer &writer)
 {
-    if (config.mode.empty()) {
+    const FunctionCallingConfig &config = request.function_calling;
+
+    if (config.mode.empty() && !request.server_side_tool_invocations) {
         return;
     }
 
     writer.key("toolConfig").begin_object();
-    writer.key("functionCallingConfig").begin_object();
-    writer.key("mode").string(config.mode);
 
-    if (!config.allowed_names.empty()) {
-        writer.key("allowedFunctionNames").begin_array();
+    if (!config.mode.empty()) {
+        writer.key("functionCallingConfig").begin_object();
+        writer.key("mode").string(config.mode);
 
-        for (const json::String &name : config.allowed_names) {
-            writer.lasting_text(name);
+        if (!config.allowed_names.empty()) {
+            writer.key("allowedFunctionNames").begin_array();
+
+            for (const json::String &name : config.allowed_names) {
+                writer.lasting_text(name);
+            }
+
+            writer.end_array();
         }
 
-        writer.end_array();
+        writer.end_object();
     }
 
-    writer.end_object();
+    if (request.server_side_tool_invocations) {
+        writer.key("includeServerSideToolInvocations").boolean(true);
+    }
+
     writer.end_object();
 }
 
@@ -332,6 +344,10 @@ void write_generation(const GenerationConfig &config, Writer &writer)
     if (config.response_json_schema.present()) {
         generation.key("responseJsonSchema").lasting_raw(
             config.response_json_schema.text);
+
+    } else if (config.response_schema.present()) {
+        generation.key("responseSchema").lasting_raw(
+            config.response_schema.text);
     }
 
     if (!config.response_modalities.empty()) {
@@ -347,6 +363,18 @@ void write_generation(const GenerationConfig &config, Writer &writer)
     if (config.thinking.present()) {
         generation.key("thinkingConfig");
         write_thinking(config.thinking, writer);
+    }
+
+    if (config.speech_config.present()) {
+        generation.key("speechConfig").lasting_raw(config.speech_config.text);
+    }
+
+    if (config.image_config.present()) {
+        generation.key("imageConfig").lasting_raw(config.image_config.text);
+    }
+
+    if (!config.media_resolution.empty()) {
+        generation.key("mediaResolution").string(config.media_resolution);
     }
 
     generation.finish();
@@ -369,7 +397,7 @@ void write(const GenerateRequest &request, Output &out)
 
     write_contents(request.contents, writer);
     write_tools(request.tools, writer);
-    write_function_calling(request.function_calling, writer);
+    write_tool_config(request, writer);
     write_safety(request, writer);
     write_generation(request.generation, writer);
 

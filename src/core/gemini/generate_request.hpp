@@ -64,6 +64,7 @@ struct FunctionDeclaration {
     json::String name;
     json::String description;
     json::Raw parameters_json_schema;
+    json::Raw parameters;           // the OpenAPI form; one of the two
 };
 
 struct Tools {
@@ -106,8 +107,12 @@ struct GenerationConfig {
     std::optional<std::int64_t> logprobs;
     std::string_view response_mime_type;
     json::Raw response_json_schema;
+    json::Raw response_schema;      // the OpenAPI form; one of the two
     List<std::string_view> response_modalities;
     ThinkingConfig thinking;
+    json::Raw speech_config;
+    json::Raw image_config;
+    std::string_view media_resolution;      // empty: not sent
 };
 
 struct GenerateRequest {
@@ -115,6 +120,8 @@ struct GenerateRequest {
     List<Content> contents;
     Tools tools;
     FunctionCallingConfig function_calling;
+    /// Upstream's own tools beside functions.
+    bool server_side_tool_invocations = false;
     List<SafetySetting> safety;
     json::Raw raw_safety;           // the client's own, sent instead
     GenerationConfig generation;

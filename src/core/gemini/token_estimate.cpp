@@ -219,10 +219,12 @@ std::int64_t estimate_tokens(const GenerateRequest &request)
         weight += per_declaration * unit
                   + text_weight(function.description.raw)
                   + json_weight(function.name.raw)
-                  + json_weight(function.parameters_json_schema.text);
+                  + json_weight(function.parameters_json_schema.text)
+                  + json_weight(function.parameters.text);
     }
 
-    weight += json_weight(request.generation.response_json_schema.text);
+    weight += json_weight(request.generation.response_json_schema.text)
+              + json_weight(request.generation.response_schema.text);
 
     return (weight + unit - 1) / unit;
 }

@@ -113,8 +113,8 @@ constexpr auto message_signature = &Message::thought_signature;
 // OpenRouter's reasoning_details and Anthropic's thinking_blocks.
 
 constexpr Field reasoning_detail_fields[] = {
-    first_string<message_signature>("data"),
-    first_string<message_signature>("signature")
+    first_string<&Message::reasoning_signature>("data"),
+    first_string<&Message::reasoning_signature>("signature")
 };
 constexpr Shape reasoning_detail_shape{reasoning_detail_fields};
 constexpr Field reasoning_detail = tolerant(

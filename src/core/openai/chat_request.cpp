@@ -92,6 +92,54 @@ constexpr Field thinking_config_fields[] = {
 };
 constexpr Shape thinking_config_shape{thinking_config_fields};
 
+// google.generation_config, both spellings of its members' names.
+constexpr Field generation_fields[] = {
+    json::number<&Google::temperature>("temperature"),
+    json::number<&Google::top_p>("topP"),
+    json::number<&Google::top_p>("top_p"),
+    json::integer<&Google::top_k>("topK"),
+    json::integer<&Google::top_k>("top_k"),
+    json::integer<&Google::candidate_count>("candidateCount"),
+    json::integer<&Google::candidate_count>("candidate_count"),
+    json::integer<&Google::max_output_tokens>("maxOutputTokens"),
+    json::integer<&Google::max_output_tokens>(
+        "max_output_tokens"),
+    bounded_strings<&Google::stop_sequences, max_stop>(
+        "stopSequences"),
+    bounded_strings<&Google::stop_sequences, max_stop>(
+        "stop_sequences"),
+    json::number<&Google::seed>("seed"),
+    json::number<&Google::presence_penalty>("presencePenalty"),
+    json::number<&Google::presence_penalty>("presence_penalty"),
+    json::number<&Google::frequency_penalty>("frequencyPenalty"),
+    json::number<&Google::frequency_penalty>("frequency_penalty"),
+    json::boolean<&Google::response_logprobs>("responseLogprobs"),
+    json::boolean<&Google::response_logprobs>("response_logprobs"),
+    json::integer<&Google::logprobs>("logprobs"),
+    json::string<&Google::response_mime_type>("responseMimeType"),
+    json::string<&Google::response_mime_type>(
+        "response_mime_type"),
+    json::raw<&Google::response_schema>("responseSchema"),
+    json::raw<&Google::response_schema>("response_schema"),
+    json::raw<&Google::response_schema>("responseJsonSchema"),
+    json::raw<&Google::response_schema>("response_json_schema"),
+    json::object<&Google::thinking_config, thinking_config_shape>(
+        "thinkingConfig"),
+    json::object<&Google::thinking_config, thinking_config_shape>(
+        "thinking_config"),
+    bounded_strings<&Google::response_modalities, max_modalities>(
+        "responseModalities"),
+    bounded_strings<&Google::response_modalities, max_modalities>(
+        "response_modalities"),
+    json::raw<&Google::speech_config>("speechConfig"),
+    json::raw<&Google::speech_config>("speech_config"),
+    json::raw<&Google::image_config>("imageConfig"),
+    json::raw<&Google::image_config>("image_config"),
+    json::string<&Google::media_resolution>("mediaResolution"),
+    json::string<&Google::media_resolution>("media_resolution")
+};
+constexpr Shape generation_shape{generation_fields};
+
 constexpr Field google_fields[] = {
     json::object<&Google::thinking_config, thinking_config_shape>(
         "thinking_config"),
@@ -100,14 +148,79 @@ constexpr Field google_fields[] = {
     json::raw<&Google::safety_settings>("safety_settings"),
     json::raw<&Google::safety_settings>("safetySettings"),
     json::string<&Google::cached_content>("cached_content"),
-    json::string<&Google::cached_content>("cachedContent")
+    json::string<&Google::cached_content>("cachedContent"),
+    tool_list<&Google::tools, tools_shape>("tools"),
+    nested<generation_shape>("generation_config"),
+    nested<generation_shape>("generationConfig"),
+    json::raw<&Google::image_config>("image_config"),
+    json::raw<&Google::image_config>("imageConfig"),
+    json::string<&Google::aspect_ratio>("aspect_ratio"),
+    json::string<&Google::aspect_ratio>("aspectRatio"),
+    json::raw<&Google::speech_config>("speech_config"),
+    json::raw<&Google::speech_config>("speechConfig"),
+    json::string<&Google::media_resolution>("media_resolution"),
+    json::string<&Google::media_resolution>("mediaResolution"),
+    bounded_strings<&Google::response_modalities, max_modalities>(
+        "response_modalities"),
+    bounded_strings<&Google::response_modalities, max_modalities>(
+        "responseModalities"),
+    json::integer<&Google::top_k>("top_k"),
+    json::integer<&Google::top_k>("topK")
 };
 constexpr Shape google_shape{google_fields};
 
+/// An object whose members go to ChatRequest::google, wherever it stands;
+/// what another of them said remains.
+template <const Shape &S>
+constexpr Field into_google(std::string_view name)
+{
+    Field field;
+    field.name = name;
+    field.expected = "an object";
+    field.open_object = [](Reader &, void *request) -> Frame {
+        return {&S, &static_cast<ChatRequest *>(request)->google};
+    };
+    return field;
+}
+
+template <const Shape &S>
+constexpr Field thinking_of_google(std::string_view name)
+{
+    Field field;
+    field.name = name;
+    field.open_object = [](Reader &, void *request) -> Frame {
+        return {&S,
+            &static_cast<ChatRequest *>(request)->google.thinking_config};
+    };
+    return tolerant(field);
+}
+
+constexpr Field safety_of_google(std::string_view name)
+{
+    Field field;
+    field.name = name;
+    field.raw = [](Reader &, void *request, const Raw &value) {
+        static_cast<ChatRequest *>(request)->google.safety_settings = value;
+    };
+    return field;
+}
+
+constexpr Field cache_of_google(std::string_view name)
+{
+    Field field;
+    field.name = name;
+    field.scalar = [](Reader &, void *request, const Scalar &value) {
+        if (value.type == Type::string) {
+            static_cast<ChatRequest *>(request)->google.cached_content =
+                value.string;
+        }
+    };
+    return tolerant(field);
+}
+
 // openai-python merges extra_body into the top level, so Google's documented
 // form arrives as "google", or as "extra_body" where a client wrote it out.
-constexpr Field google_field =
-    json::object<&ChatRequest::google, google_shape>("google");
+constexpr Field google_field = into_google<google_shape>("google");
 constexpr Field extra_body_fields[] = {google_field};
 constexpr Shape extra_body_shape{extra_body_fields};
 
@@ -170,8 +283,18 @@ constexpr Field request_fields[] = {
     bounded_strings<&ChatRequest::modalities, max_modalities>("modalities"),
     web_search_field,
     json::string<&ChatRequest::service_tier>("service_tier"),
+    json::boolean<&ChatRequest::parallel_tool_calls>("parallel_tool_calls"),
     nested<extra_body_shape>("extra_body"),
-    google_field
+    google_field,
+    // How other gateways take Gemini's own.
+    into_google<generation_shape>("generation_config"),
+    into_google<generation_shape>("generationConfig"),
+    thinking_of_google<thinking_config_shape>("thinking_config"),
+    thinking_of_google<thinking_config_shape>("thinkingConfig"),
+    safety_of_google("safety_settings"),
+    safety_of_google("safetySettings"),
+    cache_of_google("cached_content"),
+    cache_of_google("cachedContent")
 };
 constexpr Shape request_shape{request_fields};
 
@@ -231,6 +354,40 @@ constexpr IntegerRange integer_ranges[] = {
     {"top_logprobs", &ChatRequest::top_logprobs, 0, 20,
         "expected an integer from 0 to 20."}
 };
+
+template <typename T>
+void prefer(T &usual, const T &googles)
+{
+    if (googles) {
+        usual = googles;
+    }
+}
+
+/// Puts what Google's words say where OpenAI's would have: the rules are the
+/// same for both.
+void prefer_google(ChatRequest &request)
+{
+    const Google &google = request.google;
+
+    prefer(request.temperature, google.temperature);
+    prefer(request.top_p, google.top_p);
+    prefer(request.top_k, google.top_k);
+    prefer(request.n, google.candidate_count);
+    prefer(request.max_completion_tokens, google.max_output_tokens);
+    prefer(request.seed, google.seed);
+    prefer(request.presence_penalty, google.presence_penalty);
+    prefer(request.frequency_penalty, google.frequency_penalty);
+    prefer(request.logprobs, google.response_logprobs);
+    prefer(request.top_logprobs, google.logprobs);
+
+    if (!google.stop_sequences.empty()) {
+        request.stop = google.stop_sequences;
+    }
+
+    if (!google.response_modalities.empty()) {
+        request.modalities = google.response_modalities;
+    }
+}
 
 Result<void> check_numbers(const ChatRequest &request)
 {
@@ -292,6 +449,8 @@ Result<void> parse(std::string_view text, Arena &arena, ChatRequest &request)
         return invalid("messages", "expected at least one message, but got "
                                    "an empty array.");
     }
+
+    prefer_google(request);
 
     return check_numbers(request);
 }

@@ -63,6 +63,7 @@ struct Message {
     std::optional<ToolCall> function_call;      // legacy
     json::String tool_call_id;
     json::String thought_signature;     // extra_content of a text answer
+    json::String reasoning_signature;   // reasoning_details, thinking_blocks
 
     /// What the messages before this one hold, for the bounds.
     std::size_t parts_before = 0;
@@ -121,11 +122,33 @@ struct ThinkingConfig {
     std::optional<bool> include_thoughts;
 };
 
-/// extra_body.google, or google: what only Gemini knows.
+/// extra_body.google, or google: what only Gemini knows, and its
+/// generation_config. Some of it stands at the top level too, in the dialects
+/// of other gateways. Where OpenAI has a word for the same, what stands here
+/// counts.
 struct Google {
     ThinkingConfig thinking_config;
     json::Raw safety_settings;
     json::String cached_content;
+    List<Tool> tools;
+    std::optional<json::Number> temperature;
+    std::optional<json::Number> top_p;
+    std::optional<std::int64_t> top_k;
+    std::optional<std::int64_t> candidate_count;
+    std::optional<std::int64_t> max_output_tokens;
+    List<json::String> stop_sequences;
+    std::optional<json::Number> seed;
+    std::optional<json::Number> presence_penalty;
+    std::optional<json::Number> frequency_penalty;
+    std::optional<bool> response_logprobs;
+    std::optional<std::int64_t> logprobs;
+    json::String response_mime_type;
+    json::Raw response_schema;          // either dialect
+    List<json::String> response_modalities;
+    json::Raw speech_config;
+    json::Raw image_config;
+    json::String aspect_ratio;
+    json::String media_resolution;
 };
 
 struct ChatRequest {
@@ -150,6 +173,8 @@ struct ChatRequest {
     List<Tool> functions;
     std::optional<ToolChoice> tool_choice;
     std::optional<ToolChoice> function_call;
+    /// No part of upstream's request: it has no switch for it.
+    std::optional<bool> parallel_tool_calls;
     std::optional<ResponseFormat> response_format;
     json::String reasoning_effort;      // a string, or {"effort":…}
     Reasoning reasoning;

@@ -3,8 +3,12 @@
 
 #include "core/base/text.hpp"
 #include "core/gemini/family.hpp"
+#include "core/json/writer.hpp"
 #include "core/translate/messages.hpp"
+#include "core/translate/names.hpp"
+#include "core/translate/schema.hpp"
 #include "core/translate/thinking.hpp"
+#include "core/translate/tools.hpp"
 
 #include <cstdint>
 #include <string>
@@ -23,6 +27,7 @@ struct Context {
     const ChatRequest &request;
     const RequestOptions &options;
     const Family &family;
+    const NameMap &names;
     Arena &arena;
     gemini::GenerateRequest &out;
 };
@@ -138,14 +143,87 @@ Result<void> set_candidates(Context &context)
     return {};
 }
 
+Result<void> set_schema(Context &context, const json::Raw &schema,
+    std::string_view param)
+{
+    if (schema.type != json::Type::object) {
+        return bad_request(param, "Invalid type for '" + std::string(param)
+            + "': expected an object.", "invalid_type");
+    }
+
+    if (schema.text.size() > max_schema) {
+        return bad_request(param, "The schema is longer than "
+            + std::to_string(max_schema) + " bytes.");
+    }
+
+    GenerationConfig &out = context.out.generation;
+
+    if (context.family.json_schema) {
+        out.response_json_schema = response_schema(schema,
+            SchemaDialect::json_schema, context.arena);
+    } else {
+        out.response_schema = response_schema(schema,
+            SchemaDialect::openapi, context.arena);
+    }
+
+    return {};
+}
+
+/// google.generation_config, in Gemini's own words.
+Result<void> set_googles_format(Context &context)
+{
+    constexpr std::string_view types[] = {
+        "application/json", "text/x.enum", "text/plain"
+    };
+
+    const openai::Google &google = context.request.google;
+    bool with_schema = google.response_schema.present();
+    std::string_view type = with_schema ? types[0] : types[2];
+
+    if (!google.response_mime_type.empty()) {
+        std::string_view given = google.response_mime_type.decode(
+            context.arena);
+        type = {};
+
+        for (std::string_view known : types) {
+            if (iequals(known, given)) {
+                type = known;
+            }
+        }
+    }
+
+    if (type.empty()) {
+        return bad_request("google.generation_config.response_mime_type",
+            "Invalid value: the type must be 'application/json', "
+            "'text/x.enum' or 'text/plain'.");
+    }
+
+    if (type == types[2]) {
+        return {};
+    }
+
+    context.out.generation.response_mime_type = type;
+
+    return !with_schema ? Result<void>()
+        : set_schema(context, google.response_schema,
+            "google.generation_config.response_schema");
+}
+
 Result<void> set_format(Context &context)
 {
+    const openai::Google &google = context.request.google;
+
+    if (google.response_schema.present()
+        || !google.response_mime_type.empty())
+    {
+        return set_googles_format(context);
+    }
+
     if (!context.request.response_format) {
         return {};
     }
 
     const openai::ResponseFormat &format = *context.request.response_format;
-    GenerationConfig &out = context.out.generation;
 
     if (format.type.empty()) {
         return bad_request("response_format.type",
@@ -165,20 +243,29 @@ Result<void> set_format(Context &context)
             "'json_schema'.");
     }
 
-    out.response_mime_type = "application/json";
+    context.out.generation.response_mime_type = "application/json";
 
-    if (!with_schema || !format.schema.present()) {
-        return {};
-    }
+    return !with_schema || !format.schema.present() ? Result<void>()
+        : set_schema(context, format.schema,
+            "response_format.json_schema.schema");
+}
 
-    if (format.schema.type != json::Type::object) {
-        return bad_request("response_format.json_schema.schema",
-            "Invalid type for 'response_format.json_schema.schema': expected "
-            "an object.", "invalid_type");
-    }
+/// A word of a list, in letters of any case; upstream spells them upper case.
+struct Word {
+    std::string_view word;
+    std::string_view upstream;
+};
 
-    if (context.family.json_schema) {
-        out.response_json_schema = format.schema;
+template <std::size_t N>
+std::string_view find_word(const Word (&words)[N], const json::String &given,
+    Arena &arena)
+{
+    std::string_view plain = given.decode(arena);
+
+    for (const Word &known : words) {
+        if (iequals(known.word, plain) || iequals(known.upstream, plain)) {
+            return known.upstream;
+        }
     }
 
     return {};
@@ -186,12 +273,7 @@ Result<void> set_format(Context &context)
 
 Result<void> set_modalities(Context &context)
 {
-    struct Name {
-        std::string_view openai;
-        std::string_view gemini;
-    };
-
-    constexpr Name names[] = {
+    constexpr Word words[] = {
         {"text", "TEXT"},
         {"image", "IMAGE"},
         {"audio", "AUDIO"}
@@ -201,25 +283,78 @@ Result<void> set_modalities(Context &context)
     bool only_text = true;
 
     for (const json::String &modality : context.request.modalities) {
-        std::string_view gemini;
-
-        for (const Name &name : names) {
-            if (modality.is(name.openai)) {
-                gemini = name.gemini;
-            }
-        }
+        std::string_view gemini = find_word(words, modality, context.arena);
 
         if (gemini.empty()) {
             return bad_request("modalities", "Invalid value: 'modalities' "
                 "may hold 'text', 'image' and 'audio'.");
         }
 
-        only_text = only_text && gemini == names[0].gemini;
+        only_text = only_text && gemini == words[0].upstream;
         out.response_modalities.push(context.arena, gemini);
     }
 
     if (only_text) {
         out.response_modalities.clear();
+    }
+
+    return {};
+}
+
+/// What has no counterpart at OpenAI.
+Result<void> set_media(Context &context)
+{
+    constexpr Word words[] = {
+        {"low", "MEDIA_RESOLUTION_LOW"},
+        {"medium", "MEDIA_RESOLUTION_MEDIUM"},
+        {"high", "MEDIA_RESOLUTION_HIGH"}
+    };
+
+    const openai::Google &google = context.request.google;
+    GenerationConfig &out = context.out.generation;
+
+    struct {
+        const json::Raw &given;
+        std::string_view name;
+    } objects[] = {
+        {google.speech_config, "google.speech_config"},
+        {google.image_config, "google.image_config"}
+    };
+
+    for (const auto &object : objects) {
+        if (object.given.present()
+            && object.given.type != json::Type::object)
+        {
+            return bad_request(object.name, "Invalid type for '"
+                + std::string(object.name) + "': expected an object.",
+                "invalid_type");
+        }
+    }
+
+    out.speech_config = google.speech_config;
+    out.image_config = google.image_config;
+
+    if (!out.image_config.present() && !google.aspect_ratio.empty()) {
+        StringOutput text;
+        json::Writer writer(text);
+
+        writer.begin_object();
+        writer.key("aspectRatio").text(google.aspect_ratio);
+        writer.end_object();
+
+        out.image_config = json::Raw{context.arena.copy(text.view()),
+            json::Type::object};
+    }
+
+    if (!google.media_resolution.empty()) {
+        out.media_resolution = find_word(words, google.media_resolution,
+            context.arena);
+
+        if (out.media_resolution.empty()) {
+            return bad_request("google.media_resolution", "Invalid value: "
+                "'google.media_resolution' must be 'low', 'medium' or "
+                "'high'.");
+        }
     }
 
     return {};
@@ -250,8 +385,10 @@ Result<void> set_safety(Context &context)
 
 Result<void> set_conversation(Context &context)
 {
-    return set_contents(context.request, context.family, context.arena,
-        context.out);
+    const ConversationRules rules{context.family, context.names,
+        context.options.signatures};
+
+    return set_contents(context.request, rules, context.arena, context.out);
 }
 
 Result<void> set_thought(Context &context)
@@ -260,32 +397,10 @@ Result<void> set_thought(Context &context)
         context.out.generation.thinking);
 }
 
-Result<void> refuse_functions(Context &context)
+Result<void> set_functions(Context &context)
 {
-    const ChatRequest &request = context.request;
-
-    if (request.tools.empty() && request.functions.empty()) {
-        return {};
-    }
-
-    return bad_request(request.tools.empty() ? "functions" : "tools",
-        "Tools are not supported here.", "unsupported_parameter");
-}
-
-/// web_search_options. Older families refuse a search beside a JSON answer,
-/// and the answer's form is what a client cannot do without.
-void set_search(Context &context)
-{
-    bool has_format = !context.out.generation.response_mime_type.empty();
-
-    if (!context.request.web_search
-        || (has_format && !context.family.tools_with_json))
-    {
-        return;
-    }
-
-    context.out.tools.others.push(context.arena,
-        json::Raw{"{\"googleSearch\":{}}", json::Type::object});
+    return set_tools(context.request, context.family, context.names,
+        context.arena, context.out);
 }
 
 /// Words upstream does not know mean what no word means.
@@ -304,11 +419,14 @@ std::string_view service_tier(const json::String &given)
 Result<void> to_generate_request(const ChatRequest &request,
     const RequestOptions &options, Arena &arena, gemini::GenerateRequest &out)
 {
-    Context context{request, options, gemini::family_of(options.model), arena,
-        out};
+    const NameMap names(request, arena);
+    Context context{request, options, gemini::family_of(options.model),
+        names, arena, out};
 
-    for (auto step : {refuse_functions, set_conversation, set_candidates,
-             set_format, set_modalities, set_thought, set_safety})
+    // Tools come after the format: they may exclude each other.
+    for (auto step : {set_conversation, set_candidates, set_format,
+             set_functions, set_modalities, set_media, set_thought,
+             set_safety})
     {
         auto done = step(context);
 
@@ -319,7 +437,6 @@ Result<void> to_generate_request(const ChatRequest &request,
 
     set_sampling(context);
     set_max_tokens(context);
-    set_search(context);
     out.service_tier = service_tier(request.service_tier);
 
     // A cache brings its own system text and tools, and upstream refuses
@@ -328,6 +445,8 @@ Result<void> to_generate_request(const ChatRequest &request,
         out.cached_content = request.google.cached_content;
         out.system_instruction.clear();
         out.tools = {};
+        out.function_calling = {};
+        out.server_side_tool_invocations = false;
     }
 
     return {};

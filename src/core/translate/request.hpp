@@ -15,6 +15,16 @@ namespace gw::translate {
 
 enum class Thoughts : std::uint8_t { field, inline_tags, hide };
 
+/// Where thought signatures are kept for clients that drop them.
+struct SignatureSource {
+    /// The signature of the function call that had this id, empty: none is
+    /// known. It has to last until the next call of find.
+    virtual std::string_view find(std::string_view call_id) = 0;
+
+protected:
+    ~SignatureSource() = default;
+};
+
 /// What the operator set for the place the request came to.
 struct RequestOptions {
     /// The upstream model id, aliases resolved, prefixes stripped.
@@ -22,12 +32,16 @@ struct RequestOptions {
     /// gemini_safety; sent when the client sends none.
     const gemini::SafetySetting *safety = nullptr;
     std::size_t safety_count = 0;
+    /// nullptr: there is none.
+    SignatureSource *signatures = nullptr;
 };
 
 /// Fills out, whose slices point into request, the arena or static memory.
 /// Guarantees what reference/chat-request.md 5.2 asks of `contents`: never
 /// empty, no empty parts, neighbours of one role merged, a user turn first and
-/// (where the family needs it) last. Errors are bad_request with the param.
+/// (where the family needs it) last. The names of functions are those of
+/// NameMap(request, arena), which the answer's are to be read with. Errors are
+/// bad_request with the param.
 Result<void> to_generate_request(const openai::ChatRequest &request,
     const RequestOptions &options, Arena &arena,
     gemini::GenerateRequest &out);
