@@ -412,28 +412,35 @@ TEST(Reply, KeepsOneCallWhereTheClientWantsNoMore)
     EXPECT_EQ(result.answer.choices.at(0).content, "x");
 }
 
-struct Upper final : translate::NameSource {
-    std::string_view client_name(std::string_view upstream) const override
-    {
-        return upstream == "f_1" ? "f \"1\"" : upstream;
-    }
-};
-
 TEST(Reply, CallsFunctionsByTheClientsNames)
 {
-    Upper names;
+    Arena arena(std::pmr::new_delete_resource());
+    openai::ChatRequest request;
+    ASSERT_TRUE(openai::parse(R"({"model":"m","messages":[{"role":"user",
+        "content":"x"}],"tools":[{"type":"function","function":
+        {"name":"f \"1\""}},{"type":"function","function":{"name":"g"}}]})",
+        arena, request));
+
+    translate::NameMap names(request, arena);
+    auto upstream = names.upstream_name(json::String(R"(f \"1\")", true),
+        arena);
+    EXPECT_FALSE(upstream.is("f \"1\""));
+
     auto options = options_for();
     options.names = &names;
 
-    auto result = whole_with(body_of(R"({"functionCall":{"name":"f_1"}},
-        {"functionCall":{"name":"g"}},{"functionCall":{"name":"\u0067"}})"),
-        options);
+    std::string body = R"({"functionCall":{"name":")"
+        + std::string(upstream.raw) + R"("}},{"functionCall":{"name":"g"}},
+        {"functionCall":{"name":"default_api:g"}},
+        {"functionCall":{"name":"\u0067"}})";
+    auto result = whole_with(body_of(body), options);
 
     const auto &calls = result.answer.choices.at(0).calls;
-    ASSERT_EQ(calls.size(), 3u);
+    ASSERT_EQ(calls.size(), 4u);
     EXPECT_EQ(calls[0].name, "f \"1\"");
     EXPECT_EQ(calls[1].name, "g");
     EXPECT_EQ(calls[2].name, "g");
+    EXPECT_EQ(calls[3].name, "g");
 }
 
 TEST(Reply, GivesAudioOnlyWhenAskedFor)

@@ -29,6 +29,7 @@ Result<void> Chat::read(std::string_view body)
         return parsed;
     }
 
+    names_ = translate::NameMap(request_, arena_);
     model_ = request_.model.decode(arena_);
     streams_ = request_.stream.value_or(false);
 
@@ -68,6 +69,14 @@ translate::ReplyOptions Chat::reply_options() const
     options.head.created = setting_.now_sec;
     options.head.model = request_.model.raw;
     options.id_seed = setting_.request_id;
+    options.names = &names_;
+
+    if (request_.tools.empty() && !request_.functions.empty()) {
+        options.calls = translate::Calls::legacy;
+
+    } else if (!request_.parallel_tool_calls.value_or(true)) {
+        options.calls = translate::Calls::single;
+    }
     options.thoughts = setting_.thoughts;
     options.include_usage =
         request_.stream_options.include_usage.value_or(false);

@@ -3,6 +3,7 @@
 
 #include "core/front/front.hpp"
 #include "core/openai/chat_request.hpp"
+#include "core/translate/names.hpp"
 
 #include <new>
 #include <optional>
@@ -40,6 +41,7 @@ private:
     std::pmr::memory_resource *memory_;
     Arena arena_;
     openai::ChatRequest request_;
+    translate::NameMap names_;
     std::string_view model_;
     std::string_view id_;
     bool streams_ = false;

@@ -136,18 +136,11 @@ void write_compact(std::string_view json, Output &out)
     out.append(json.substr(run));
 }
 
-void write_function(const FunctionName &name, std::string_view arguments,
+void write_function(const json::String &name, std::string_view arguments,
     const json::String &signature, json::Writer &writer)
 {
     writer.begin_object();
-    writer.key("name");
-
-    if (name.plain.empty()) {
-        writer.text(name.upstream);
-    } else {
-        writer.string(name.plain);
-    }
-
+    writer.key("name").text(name);
     writer.key("arguments");
 
     // A whole value for the Writer, the string being opened and closed here.

@@ -39,17 +39,10 @@ void write_arguments(std::string_view arguments, Output &out);
 /// which an event needs.
 void write_compact(std::string_view json, Output &out);
 
-/// What a function is called: as it stood in upstream's JSON or, if there is
-/// one, by the plain name that takes its place.
-struct FunctionName {
-    json::String upstream;
-    std::string_view plain;
-};
-
 /// The value of a tool call's "function" or, of a client that speaks the API
 /// before tools, of "function_call". A signature that is not empty stands
 /// within it.
-void write_function(const FunctionName &name, std::string_view arguments,
+void write_function(const json::String &name, std::string_view arguments,
     const json::String &signature, json::Writer &writer);
 
 /// An element of "images", in the form OpenRouter and LiteLLM agreed on.

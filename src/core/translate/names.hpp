@@ -58,4 +58,12 @@ private:
     std::size_t room_ = 0;              // of each; a power of two
 };
 
+/// A called function's name for the client; names may be null: as upstream
+/// says it.
+inline json::String function_name(const json::String &upstream,
+    const NameMap *names)
+{
+    return names != nullptr ? names->client_name(upstream) : upstream;
+}
+
 }

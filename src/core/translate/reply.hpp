@@ -7,7 +7,7 @@
 #include "core/base/result.hpp"
 #include "core/gemini/generate_reply.hpp"
 #include "core/openai/chat_reply.hpp"
-#include "core/translate/names_source.hpp"
+#include "core/translate/names.hpp"
 #include "core/translate/outcome.hpp"
 #include "core/translate/parts.hpp"
 
@@ -24,7 +24,7 @@ struct ReplyOptions {
     Calls calls = Calls::parallel;
     AudioFormat audio = AudioFormat::none;  // modalities had it
     /// Outlives this; null: functions are called as upstream calls them.
-    const NameSource *names = nullptr;
+    const NameMap *names = nullptr;
     bool include_usage = false;     // streams: stream_options.include_usage
     bool logprobs = false;          // the client asked for them
 

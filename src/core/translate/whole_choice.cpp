@@ -85,7 +85,7 @@ struct ReasoningSink : PartSink {
 
 struct ToolCallSink : PartSink {
     ToolCallSink(json::Writer &target, CallIds &call_ids,
-        const NameSource *source)
+        const NameMap *source)
         : writer(target), ids(call_ids), names(source)
     {
     }
@@ -111,11 +111,11 @@ struct ToolCallSink : PartSink {
 
     json::Writer &writer;
     CallIds &ids;
-    const NameSource *names;
+    const NameMap *names;
 };
 
 struct FunctionCallSink : PartSink {
-    FunctionCallSink(json::Writer &target, const NameSource *source)
+    FunctionCallSink(json::Writer &target, const NameMap *source)
         : writer(target), names(source)
     {
     }
@@ -128,7 +128,7 @@ struct FunctionCallSink : PartSink {
     }
 
     json::Writer &writer;
-    const NameSource *names;
+    const NameMap *names;
 };
 
 struct AudioSink : PartSink {
