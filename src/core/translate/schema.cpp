@@ -441,7 +441,7 @@ json::Raw convert(const json::Raw &schema, SchemaDialect dialect,
     // Gone with this call: a schema's tree is many times its size.
     Arena scratch(std::pmr::new_delete_resource());
     const Node &whole = *json::parse_tree(schema.text, scratch);
-    SchemaParts parts(whole, scratch);
+    SchemaParts parts(whole, schema.text.size(), scratch);
 
     const Node *target = parts.target(whole);
     const Node &root = parts.merged(target == nullptr ? whole : *target);

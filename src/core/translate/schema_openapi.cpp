@@ -12,9 +12,6 @@ namespace {
 using json::Node;
 using json::Type;
 
-// What inlining may make of a schema, in bytes.
-constexpr std::size_t max_inlined = 1024 * 1024;
-
 struct Keyword {
     std::string_view type;
     std::string_view name;
@@ -121,7 +118,7 @@ void OpenApiWriter::schema(const Node &given, std::size_t depth)
     const Node *target = parts_.target(given);
 
     if (depth > max_schema_depth || !parts_.spend()
-        || out_.view().size() > max_inlined
+        || out_.view().size() > parts_.most_bytes()
         || std::find(within_.begin(), within_.end(), target)
                != within_.end())
     {

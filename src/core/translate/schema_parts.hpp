@@ -17,8 +17,11 @@ namespace gw::translate {
 /// Schemas nested deeper are cut there; upstream's own limit is not far.
 constexpr std::size_t max_schema_depth = 24;
 
-/// What references and allOf may multiply a schema to, in nodes.
-constexpr std::size_t max_schema_nodes = 50000;
+/// What references and allOf may multiply a schema to: so many nodes, and for
+/// each byte it has so many bytes and one node more. Tools come by thousands.
+constexpr std::size_t least_schema_nodes = 2000;
+constexpr std::size_t least_inlined = 16 * 1024;
+constexpr std::size_t inlined_per_byte = 4;
 
 constexpr std::size_t max_references = 32;      // one leading to the next
 
@@ -33,12 +36,12 @@ struct SchemaTypes {
 
 class SchemaParts {
 public:
-    SchemaParts(const json::Node &root, Arena &arena)
-        : root_(root), arena_(arena)
+    /// size: of the document, in bytes.
+    SchemaParts(const json::Node &root, std::size_t size, Arena &arena)
+        : root_(root), size_(size), arena_(arena)
     {
     }
 
-    const json::Node &root() const { return root_; }
     Arena &arena() { return arena_; }
 
     /// What a node's $ref leads to at last; null: nowhere in this document.
@@ -58,7 +61,13 @@ public:
         std::string_view one, std::string_view other = {});
 
     /// Counts one more node; false: there were too many already.
-    bool spend() { return spent_++ < max_schema_nodes; }
+    bool spend() { return spent_++ < least_schema_nodes + size_; }
+
+    /// The bytes it may become.
+    std::size_t most_bytes() const
+    {
+        return least_inlined + inlined_per_byte * size_;
+    }
 
 private:
     const json::Node *at(std::string_view pointer) const;
@@ -68,6 +77,7 @@ private:
     json::Node *both(const json::Node &base, const json::Node &over);
 
     const json::Node &root_;
+    std::size_t size_;
     Arena &arena_;
     std::unordered_map<std::string_view, const json::Node *> targets_;
     std::size_t spent_ = 0;
