@@ -9,6 +9,7 @@
 #include "nginx/conf.hpp"
 #include "nginx/framing.hpp"
 #include "nginx/glue.hpp"
+#include "nginx/signatures.hpp"
 #include "nginx/zone.hpp"
 
 #include <cstddef>
@@ -84,6 +85,7 @@ struct RequestContext {
     std::string_view request_id;
     std::string_view requested_model;
     std::string_view model;         // upstream's id
+    std::optional<ClientSignatures> signatures;
     front::Front *front = nullptr;
     front::Models *models = nullptr;    // the same, when it is that one
 

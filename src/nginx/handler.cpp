@@ -125,6 +125,7 @@ front::Setting setting_of(RequestContext *ctx)
     setting.max_event = ctx->conf->max_response;
     setting.now_sec = ngx_time();
     setting.request_id = ctx->request_id;
+    setting.signatures = &*ctx->signatures;
 
     return setting;
 }
@@ -154,6 +155,8 @@ ngx_int_t serve_chat(RequestContext *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->signatures.emplace(ctx->zone(),
+        ctx->client != nullptr ? ctx->client->limit_id() : 0);
     make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
 
     auto read = ctx->front->read(body);

@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -22,6 +23,8 @@ constexpr std::size_t max_workers = 256;
 struct Shared {
     void *memory;
     keys::Layout layout;
+    void *signatures;
+    std::size_t signature_bytes;
 
     // The process that is worker i of the newest configuration; 0: none.
     keys::Word workers[max_workers];
@@ -45,14 +48,50 @@ constexpr std::size_t slab_reserve = 64 * 1024;
 constexpr std::size_t models_reserve = 512 * 1024;
 constexpr std::size_t max_kept_models = models_reserve / 2;
 
-std::size_t zone_bytes(const keys::Layout &layout)
+// Thousands of signatures; of a zone whose size was given, an eighth.
+constexpr std::size_t usual_signatures = 8 * 1024 * 1024;
+constexpr std::size_t signature_share = 8;
+
+struct ZonePlan {
+    keys::Layout layout;
+    std::size_t signature_bytes;
+};
+
+std::size_t zone_bytes(const ZonePlan &plan)
 {
-    std::size_t bytes = layout.bytes();
+    std::size_t bytes = plan.layout.bytes() + plan.signature_bytes;
 
     // One slab page descriptor per page.
     bytes += bytes / ngx_pagesize * sizeof(ngx_slab_page_t);
 
     return ngx_align(bytes + slab_reserve + models_reserve, ngx_pagesize);
+}
+
+/// What goes into a zone of a given size: the keys first. A layout without
+/// capacity: nothing does.
+ZonePlan plan_within(std::size_t size, std::size_t keys)
+{
+    ZonePlan none{keys::Layout{}, 0};
+    std::size_t other = zone_bytes({keys::Layout::for_keys(keys), 0})
+                        - keys::Layout::for_keys(keys).bytes();
+
+    if (size <= other) {
+        return none;
+    }
+
+    std::size_t room = size - other;
+    std::size_t signatures = std::min(room / signature_share / 64 * 64,
+        usual_signatures);
+    // Page descriptors for the signatures too, rounded generously.
+    std::size_t taken = signatures + signatures / 64;
+    keys::Layout layout = keys::Layout::within(room - taken, keys);
+
+    if (layout.key_capacity == 0) {
+        signatures = 0;
+        layout = keys::Layout::within(room, keys);
+    }
+
+    return {layout, signatures};
 }
 
 ngx_shm_zone_t *add_zone(ngx_conf_t *cf, const char *kind,
@@ -123,7 +162,11 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
         ngx_slab_calloc(slab, sizeof(Shared)));
     void *memory = ngx_slab_alloc(slab, mine.layout.bytes());
 
-    if (shared == nullptr || memory == nullptr) {
+    // Of no bytes the slab would make some.
+    void *signatures = ngx_slab_alloc(slab,
+        mine.signature_bytes != 0 ? mine.signature_bytes : 64);
+
+    if (shared == nullptr || memory == nullptr || signatures == nullptr) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
             "gemini: zone \"%V\" of %uz bytes is too small", &zone->shm.name,
             zone->shm.size);
@@ -133,7 +176,10 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
     std::memset(memory, 0, mine.layout.bytes());
     keys::Pool::format(memory, mine.layout);
 
+    std::memset(signatures, 0, mine.signature_bytes);
     shared->memory = memory;
+    shared->signatures = signatures;
+    shared->signature_bytes = mine.signature_bytes;
     shared->layout = mine.layout;
     slab->data = shared;
     set_log_context(slab, zone->shm.name);
@@ -141,6 +187,8 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
     if (auto *known = former_data<Shared>(zone)) {
         if (keys::Pool::formatted(known->memory, known->layout)) {
             keys::Pool::migrate(memory, known->memory);
+            keys::SignatureCache(signatures, shared->signature_bytes)
+                .copy_from({known->signatures, known->signature_bytes});
         }
     }
 
@@ -232,6 +280,11 @@ void for_each_pool(ngx_cycle_t *cycle, Body &&body)
 
 }
 
+keys::SignatureCache PoolZone::signatures() const
+{
+    return {shared->signatures, shared->signature_bytes};
+}
+
 PoolZone::~PoolZone()
 {
     for (const keys::Credential &credential : pool.credentials()) {
@@ -243,17 +296,12 @@ PoolZone::~PoolZone()
 ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool)
 {
     std::size_t count = pool->credentials.size();
-    keys::Layout layout = keys::Layout::for_keys(count);
+    ZonePlan plan{keys::Layout::for_keys(count), usual_signatures};
 
     if (pool->zone_size != 0) {
-        // Whatever else the zone holds takes its part first.
-        std::size_t other = zone_bytes(layout) - layout.bytes();
+        plan = plan_within(pool->zone_size, count);
 
-        layout = pool->zone_size > other
-            ? keys::Layout::within(pool->zone_size - other, count)
-            : keys::Layout{};
-
-        if (layout.key_capacity == 0) {
+        if (plan.layout.key_capacity == 0) {
             conf_error(cf, "invalid value \"" + std::to_string(
                 pool->zone_size) + "\" in \"zone\": it is too small for "
                 + std::to_string(count) + " keys");
@@ -268,9 +316,10 @@ ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool)
         return NGX_ERROR;
     }
 
-    zone->layout = layout;
+    zone->layout = plan.layout;
+    zone->signature_bytes = plan.signature_bytes;
     zone->shm = add_zone(cf, "gemini_keys", pool->name,
-        pool->zone_size != 0 ? pool->zone_size : zone_bytes(layout));
+        pool->zone_size != 0 ? pool->zone_size : zone_bytes(plan));
 
     if (zone->shm == nullptr) {
         return NGX_ERROR;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/keys/pool.hpp"
+#include "core/keys/signature_cache.hpp"
 #include "core/keys/window.hpp"
 #include "nginx/conf.hpp"
 
@@ -15,8 +16,12 @@ namespace gw::ngx {
 
 /// One pool's zone as this process sees it.
 struct PoolZone {
+    /// Of thought signatures; shared.
+    keys::SignatureCache signatures() const;
+
     ngx_shm_zone_t *shm = nullptr;
     keys::Layout layout{};
+    std::size_t signature_bytes = 0;
     keys::Pool pool;
     struct Shared *shared = nullptr;    // root of what lies in the zone
 

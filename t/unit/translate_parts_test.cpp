@@ -55,6 +55,31 @@ TEST(TextJoin, MendsWhatWasCutAndReplacesWhatWasNot)
     }
 }
 
+struct KeptSignatures final : translate::SignatureSink {
+    void keep(std::string_view id, const json::String &signature) override
+    {
+        kept.emplace_back(std::string(id) + "=" + std::string(signature.raw));
+    }
+
+    std::vector<std::string> kept;
+};
+
+TEST(CallIds, TellWhichSignatureWentOutWithWhichId)
+{
+    KeptSignatures sink;
+    translate::CallIds ids("s", &sink);
+    StringOutput out;
+    gemini::ReplyFunctionCall call;
+
+    ids.write(call, json::String("one"), out);
+    ids.write(call, json::String(), out);
+    call.id = json::String("given");
+    ids.write(call, json::String("two"), out);
+
+    EXPECT_EQ(sink.kept,
+        (std::vector<std::string>{"call_s0=one", "given=two"}));
+}
+
 TEST(CallIds, KeepUpstreamsIdsAndNeverRepeatOne)
 {
     translate::CallIds ids("s");
@@ -63,7 +88,7 @@ TEST(CallIds, KeepUpstreamsIdsAndNeverRepeatOne)
         StringOutput out;
         gemini::ReplyFunctionCall call;
         call.id = json::String(id);
-        ids.write(call, out);
+        ids.write(call, json::String(), out);
         return out.take();
     };
 

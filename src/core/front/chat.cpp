@@ -9,7 +9,8 @@
 namespace gw::front {
 
 Chat::Chat(const Setting &setting, std::pmr::memory_resource *memory)
-    : setting_(setting), memory_(memory), arena_(memory)
+    : setting_(setting), memory_(memory), arena_(memory),
+      signatures_(setting.signatures, memory)
 {
     constexpr std::string_view prefix = "chatcmpl-";
 
@@ -42,6 +43,7 @@ Result<void> Chat::write_body(std::string_view model, Output &out)
     options.model = model;
     options.safety = setting_.safety;
     options.safety_count = setting_.safety_count;
+    options.signatures = &signatures_;
 
     gemini::GenerateRequest request;
     auto translated = translate::to_generate_request(request_, options,
@@ -62,7 +64,26 @@ void Chat::write_path(std::string_view model, Output &out) const
     gemini::write_generate_path(model, streams_, out);
 }
 
-translate::ReplyOptions Chat::reply_options() const
+std::string_view Chat::KeptSignatures::find(std::string_view call_id)
+{
+    if (store_ == nullptr || !store_->find(call_id, found_)) {
+        return {};
+    }
+
+    return found_;
+}
+
+void Chat::KeptSignatures::keep(std::string_view call_id,
+    const json::String &signature)
+{
+    if (store_ != nullptr) {
+        // Google writes the padding of base64 as \u003d.
+        Arena scratch(memory_);
+        store_->keep(call_id, signature.decode(scratch));
+    }
+}
+
+translate::ReplyOptions Chat::reply_options()
 {
     translate::ReplyOptions options;
     options.head.id = id_;
@@ -70,6 +91,7 @@ translate::ReplyOptions Chat::reply_options() const
     options.head.model = request_.model.raw;
     options.id_seed = setting_.request_id;
     options.names = &names_;
+    options.signatures = &signatures_;
 
     if (request_.tools.empty() && !request_.functions.empty()) {
         options.calls = translate::Calls::legacy;

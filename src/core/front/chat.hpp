@@ -5,8 +5,8 @@
 #include "core/openai/chat_request.hpp"
 #include "core/translate/names.hpp"
 
-#include <new>
 #include <optional>
+#include <string>
 
 namespace gw::front {
 
@@ -35,13 +35,33 @@ public:
     const translate::Outcome &outcome() const override;
 
 private:
-    translate::ReplyOptions reply_options() const;
+    /// Between the store, which takes bytes, and JSON's strings.
+    class KeptSignatures final : public translate::SignatureSource,
+                                 public translate::SignatureSink {
+    public:
+        KeptSignatures(Signatures *store, std::pmr::memory_resource *memory)
+            : store_(store), memory_(memory)
+        {
+        }
+
+        std::string_view find(std::string_view call_id) override;
+        void keep(std::string_view call_id,
+            const json::String &signature) override;
+
+    private:
+        Signatures *store_;
+        std::pmr::memory_resource *memory_;
+        std::string found_;
+    };
+
+    translate::ReplyOptions reply_options();
 
     Setting setting_;
     std::pmr::memory_resource *memory_;
     Arena arena_;
     openai::ChatRequest request_;
     translate::NameMap names_;
+    KeptSignatures signatures_;
     std::string_view model_;
     std::string_view id_;
     bool streams_ = false;

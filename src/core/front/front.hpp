@@ -14,9 +14,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <string>
 #include <string_view>
 
 namespace gw::front {
+
+/// Where thought signatures are kept for clients that send back only the id of
+/// a call. What one client's calls carried no other finds.
+struct Signatures {
+    virtual void keep(std::string_view call_id,
+        std::string_view signature) = 0;
+    /// false: none is known.
+    virtual bool find(std::string_view call_id, std::string &signature) = 0;
+
+protected:
+    ~Signatures() = default;
+};
 
 /// What the place and the moment contribute. The views outlive the front.
 struct Setting {
@@ -26,6 +39,7 @@ struct Setting {
     std::size_t max_event = 0;          // bytes, one stream event
     std::int64_t now_sec = 0;           // Unix
     std::string_view request_id;        // random, unguessable, [0-9a-f]{32}
+    Signatures *signatures = nullptr;   // null: nothing is kept
 };
 
 /// What came of a whole answer.

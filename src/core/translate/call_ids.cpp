@@ -4,20 +4,37 @@
 #include "core/json/writer.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace gw::translate {
 
-void CallIds::write(const gemini::ReplyFunctionCall &call, Output &out)
+void CallIds::write(const gemini::ReplyFunctionCall &call,
+    const json::String &signature, Output &out)
 {
+    bool kept = sink_ != nullptr && !signature.empty();
+
     if (take(call.id)) {
         json::Writer(out).text(call.id);
+
+        // Upstream's ids have nothing to escape.
+        if (kept && !call.id.escaped) {
+            sink_->keep(call.id.raw, signature);
+        }
+
         return;
     }
 
-    out.append(std::string_view("\"call_"));
-    out.append(seed_);
-    out.append_number(generated_++);
+    std::string id = "call_";
+    id += seed_;
+    id += std::to_string(generated_++);
+
     out.append('"');
+    out.append(id);
+    out.append('"');
+
+    if (kept) {
+        sink_->keep(id, signature);
+    }
 }
 
 bool CallIds::take(const json::String &id)

@@ -86,7 +86,7 @@ void ChoiceChunks::tool_call(const gemini::ReplyFunctionCall &call,
     writer.key("tool_calls").begin_array().begin_object();
     writer.key("index").number(choice_.tool_calls++);
     writer.key("id").raw({});
-    tools_.call_ids.write(call, out_);
+    tools_.call_ids.write(call, signature, out_);
     writer.key("type").raw("\"function\"");
     writer.key("function");
     openai::write_function(name, call.args.text, json::String(), writer);

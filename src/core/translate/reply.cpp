@@ -188,7 +188,7 @@ Result<Reply> to_chat_completion(std::string_view body,
         return reply;
     }
 
-    CallIds ids(options.id_seed);
+    CallIds ids(options.id_seed, options.signatures);
     json::Writer writer(out);
     Writing to{options, ids, arena, writer};
 

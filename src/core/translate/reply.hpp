@@ -7,6 +7,7 @@
 #include "core/base/result.hpp"
 #include "core/gemini/generate_reply.hpp"
 #include "core/openai/chat_reply.hpp"
+#include "core/translate/call_ids.hpp"
 #include "core/translate/names.hpp"
 #include "core/translate/outcome.hpp"
 #include "core/translate/parts.hpp"
@@ -25,6 +26,8 @@ struct ReplyOptions {
     AudioFormat audio = AudioFormat::none;  // modalities had it
     /// Outlives this; null: functions are called as upstream calls them.
     const NameMap *names = nullptr;
+    /// Outlives this; null: nobody wants to know.
+    SignatureSink *signatures = nullptr;
     bool include_usage = false;     // streams: stream_options.include_usage
     bool logprobs = false;          // the client asked for them
 

@@ -50,7 +50,7 @@ ChatStream::ChatStream(const ReplyOptions &options, std::size_t max_event,
     : options_(options), splitter_(max_event),
       chunk_(options.head, options.include_usage, memory),
       scratch_(memory, max_scratch), choices_(memory),
-      call_ids_(options.id_seed)
+      call_ids_(options.id_seed, options.signatures)
 {
 }
 

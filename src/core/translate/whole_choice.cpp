@@ -95,7 +95,7 @@ struct ToolCallSink : PartSink {
     {
         writer.begin_object();
         writer.key("id").raw({});
-        ids.write(call, writer.out());
+        ids.write(call, signature, writer.out());
         writer.key("type").raw("\"function\"");
         writer.key("function");
         openai::write_function(function_name(call.name, names),

@@ -1,0 +1,29 @@
+// The zone's store of thought signatures as one client sees it.
+#pragma once
+
+#include "core/front/front.hpp"
+#include "nginx/zone.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gw::ngx {
+
+class ClientSignatures final : public front::Signatures {
+public:
+    /// owner: the client's identity; 0 where nobody is asked who they are.
+    ClientSignatures(PoolZone &zone, std::uint64_t owner)
+        : store_(zone.signatures()), owner_(owner)
+    {
+    }
+
+    void keep(std::string_view call_id, std::string_view signature) override;
+    bool find(std::string_view call_id, std::string &signature) override;
+
+private:
+    keys::SignatureCache store_;
+    std::uint64_t owner_;
+};
+
+}
