@@ -37,6 +37,18 @@ my $person = { type => 'object', properties => {
     tags => { type => 'array', items => { type => 'string' } },
 }, required => ['name'], additionalProperties => JSON::PP::false };
 
+# A name that Google refuses, and a schema of the kind that zod writes.
+my $people = { type => 'function', function => { name => 'find people',
+    description => 'Finds people', strict => JSON::PP::true,
+    parameters => { '$schema' => 'http://json-schema.org/draft-07/schema#',
+        type => 'object', required => ['name'], '$defs' => {
+            kind => { enum => ['a', 'b'], type => 'string' } },
+        properties => { name => { type => ['string', 'null'] },
+            kind => { '$ref' => '#/$defs/kind' },
+            age => { anyOf => [{ type => 'integer', enum => [1, 2] },
+                { type => 'null' }] } },
+        additionalProperties => JSON::PP::false } } };
+
 my $dot = encode_base64(pack('H*', '89504e470d0a1a0a0000000d4948445200000001'
     . '000000010806000000' . '1f15c4890000000d49444154789c6360606060000000'
     . '0500010d0a2db40000000049454e44ae426082'), '');
@@ -70,6 +82,34 @@ my @requests = (
         response_format => { type => 'json_schema', json_schema => {
             name => 'person', strict => JSON::PP::true,
             schema => $person } }],
+    ['a tool without arguments' => messages => [user('Hello')],
+        tools => [$weather]],
+    ['tools' => model => 'gemini-3.8-flash', messages => [user('Oslo?')],
+        tools => [$weather, $people], tool_choice => 'required',
+        parallel_tool_calls => JSON::PP::true],
+    ['one tool' => messages => [user('Oslo?')], tools => [$weather, $people],
+        tool_choice => { type => 'function',
+            function => { name => 'find people' } }],
+    ['functions' => messages => [user('Oslo?')],
+        functions => [$people->{function}], function_call => 'auto'],
+    ['a call and its result' => model => 'gemini-3.8-flash',
+        tools => [$weather, $people], messages => [user('Oslo?'),
+            { role => 'assistant', content => undef, tool_calls => [
+                { id => 'call_1', type => 'function', function => {
+                    name => 'get_weather', arguments => '{}' } },
+                { id => 'call_2', type => 'function', function => {
+                    name => 'find people', arguments => '{"name":"A"}' } }] },
+            { role => 'tool', tool_call_id => 'call_2', content => '[1, 2]' },
+            { role => 'tool', tool_call_id => 'call_1', content => 'sun' }]],
+    ['a search' => messages => [user('News?')],
+        web_search_options => {}],
+    ['sound and a file' => messages => [user([
+        { type => 'input_audio', input_audio => {
+            data => encode_base64('RIFF----WAVEfmt ', ''),
+            format => 'wav' } },
+        { type => 'file', file => { filename => 'a.pdf',
+            file_data => 'data:application/pdf;base64,'
+                . encode_base64('%PDF-1.4', '') } }])]],
 );
 
 sub keep {
@@ -110,8 +150,9 @@ my @errors = (
     ['an unknown role', { model => 'gemini-2.5-flash',
         messages => [{ role => 'wizard', content => 'hi' }] }, {}],
     ['an unknown model', { model => 'no-such', messages => [user('hi')] }, {}],
-    ['a tool', { model => 'gemini-2.5-flash', messages => [user('hi')],
-        tools => [$weather] }, {}],
+    ['a tool without a name', { model => 'gemini-2.5-flash',
+        messages => [user('hi')], tools => [{ type => 'function',
+            function => {} }] }, {}],
     ['no token', { model => 'gemini-2.5-flash', messages => [user('hi')] },
         { token => undef }],
     ['an unknown path', {}, { path => '/v1/nothing' }],
