@@ -130,6 +130,91 @@ cmp_ok(scalar @$answers, '>', 10, 'the table of answers is read');
 is_deeply([grep { /(\d+) `(\w+)`/ && !$by_code{$2}{$1} } @$answers], [],
     'each answer in README.md is one that is given');
 
+# ---- fields of a request
+
+# OpenAI's that Gemini has nothing for: README.md says that they are ignored.
+my @ignored = qw(audio logit_bias metadata moderation prediction
+    prompt_cache_key prompt_cache_options prompt_cache_retention
+    safety_identifier store user verbosity);
+
+# Both spellings of a name are one.
+sub snake { return $_[0] =~ s/([A-Z])/_\l$1/gr }
+
+sub sorted {
+    my %unique = map { snake($_) => 1 } @_;
+
+    return [sort keys %unique];
+}
+
+# The names of a table of fields; a row that is a constant has its own.
+sub parsed_names {
+    my ($source, $table) = @_;
+    my ($rows) = $source =~ /^constexpr Field ${table}\[\] = \{(.*?)^\};/ms
+        or die "no table $table\n";
+
+    $rows =~ s{//.*}{}g;
+
+    for my $constant ($rows =~ /^\s+(\w+),?$/mg) {
+        $source =~ /^constexpr Field $constant = .*?"(\w+)"/ms
+            or die "no row $constant\n";
+        $rows .= qq("$1");
+    }
+
+    return sorted($rows =~ /"(\w+)"/g);
+}
+
+# The names in the first column of the tables below a heading.
+sub listed_names {
+    my ($heading, $column, $only) = @_;
+    my ($table) = section($readme, $heading)
+        =~ /^(\| \Q$column\E \|.*?)(?=^[^|]|\z)/ms
+        or die "no table of $column\n";
+    my @names;
+
+    for (split /\n/, $table) {
+        my ($names, $rest) = /^\| (`.*?) \| (.*)/ or next;
+        push @names, $names =~ /`(\w+)`/g if !$only || $rest =~ $only;
+    }
+
+    return sorted(@names);
+}
+
+my $chat_request = text_of('src/core/openai/chat_request.cpp');
+my $chat_message = text_of('src/core/openai/chat_message.cpp');
+my $fields = parsed_names($chat_request, 'request_fields');
+
+cmp_ok(scalar @$fields, '>', 30, 'the table of a request is read');
+is_deeply(listed_names('### Fields of a request', 'field'),
+    sorted(@$fields, @ignored),
+    'README.md has each field of a request that is read or ignored');
+is_deeply(listed_names('### Fields of a request', 'field', qr/\Aignored\b/),
+    sorted(@ignored), 'and says so of those that are ignored');
+is_deeply([grep { my $name = $_; grep { $_ eq $name } @$fields } @ignored], [],
+    'which are really not read');
+is_deeply(listed_names('### Messages', 'field of a message'),
+    parsed_names($chat_message, 'message_fields'),
+    'README.md has each field of a message');
+
+my ($kinds) = text_of('src/core/translate/content.cpp')
+    =~ /^constexpr Kind kinds\[\] = \{(.*?)^\};/ms;
+
+is_deeply(listed_names('### Messages', 'part'),
+    sorted($kinds =~ /\{"(\w+)"/g), 'each kind of part');
+is_deeply(listed_names("### Gemini's own", 'field of `google`'),
+    parsed_names($chat_request, 'google_fields'),
+    'and each of google');
+
+# ---- finish reasons
+
+my ($reasons) = text_of('src/core/translate/finish.cpp')
+    =~ /constexpr Row rows\[\] = \{(.*?)^\};/ms;
+my $comes_back = section($readme, '## What comes back');
+
+# Those of images are named together.
+is_deeply([missing_from([grep { !/^IMAGE_(?!OTHER)|UNSPECIFIED/ }
+    $reasons =~ /\{"(\w+)"/g], all($comes_back, qr/\b([A-Z_]{3,})\b/))], [],
+    "README.md has each of Google's finish reasons");
+
 # ---- words that look like ours
 
 my %known = map { $_ => 1 } @$rows, @$variables;

@@ -93,6 +93,13 @@ is(join(' ', go_on($question, [{ %{ $bare[0] }, id => 'call_unknown' }])),
 is(join(' ', go_on($question, \@bare, as => 'bob')), $skip,
     'what one client was given no other finds');
 
+is(join(' ', go_on($question, [{ %{ $bare[0] }, id => 'call_x',
+    extra_content => { google => { thought_signature => 'QUJDREVG' } } }],
+    name => 'a signature that upstream refuses does not fail the turn')),
+    $skip, 'it is asked again with the skip value');
+like($t->error_log, qr/\[warn\] .* refuses a thought signature/,
+    'and the log says so');
+
 ($message, @bare) = call("#calls 3 $question");
 cmp_ok(scalar @bare, '>', 1, 'parallel calls');
 $given = $message->{tool_calls}[0]{extra_content}{google}{thought_signature};

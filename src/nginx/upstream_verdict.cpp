@@ -120,7 +120,32 @@ bool try_once_more(RequestContext *ctx, std::string_view why)
     return true;
 }
 
-/// The next page of the same answer: not another try.
+/// Signatures do not survive a change of model or route, and clients send what
+/// they have. Once for a request its body is written anew without them.
+bool write_without_signatures(RequestContext *ctx)
+{
+    if (ctx->r->connection->error || !ctx->front->distrust_signatures()) {
+        return false;
+    }
+
+    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
+
+    if (!ctx->front->write_body(ctx->model, out)) {
+        return false;
+    }
+
+    ctx->body = out.finish();
+    ctx->body_size = out.size();
+
+    ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
+        "gemini: upstream refuses a thought signature for \"%*s\", "
+        "it is asked again without any", GW_LOG(ctx->model));
+
+    return true;
+}
+
+/// The next page of the same answer, or the same question in other words: not
+/// another try.
 ngx_int_t ask_for_more(RequestContext *ctx)
 {
     ctx->tries.upstream_status = ctx->r->upstream->headers_in.status_n;
@@ -256,6 +281,10 @@ ngx_int_t judge_error(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error)
 {
     gemini::Verdict verdict = note_failure(ctx, upstream_error);
+
+    if (verdict.bad_signature && write_without_signatures(ctx)) {
+        return ask_for_more(ctx);
+    }
 
     if (verdict.action == gemini::Action::next_credential
         && move_on(ctx, false))

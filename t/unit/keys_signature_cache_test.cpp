@@ -188,6 +188,8 @@ TEST(SignatureCache, OutlivesAWriterThatIsKilled)
 
     for (int round = 0; round < 20; ++round) {
         pid_t child = fork();
+        // kill(-1) would be for everybody.
+        ASSERT_GE(child, 0);
 
         if (child == 0) {
             auto cache = memory.cache();
@@ -216,6 +218,58 @@ TEST(SignatureCache, OutlivesAWriterThatIsKilled)
         cache.keep(id, "after", 9000);
         EXPECT_TRUE(cache.find(id, found)) << id;
     }
+}
+
+// A place as it is laid out: id, version, then its signature at 64 bytes.
+gw::keys::Word *words_of(Memory &memory, std::size_t place)
+{
+    return reinterpret_cast<gw::keys::Word *>(
+        static_cast<char *>(memory.start) + place * 1024);
+}
+
+constexpr std::uint64_t taken_at(std::uint64_t ms)
+{
+    return ms << 20 | 1;
+}
+
+TEST(SignatureCache, PassesByAPlaceThatIsBeingWritten)
+{
+    Memory memory;
+    auto cache = memory.cache();
+    std::string found;
+
+    words_of(memory, 10)[1] = taken_at(5000);
+    cache.keep(10, "signature", 5100);
+    EXPECT_TRUE(cache.find(10, found));
+    EXPECT_EQ(words_of(memory, 10)[1], taken_at(5000));
+}
+
+TEST(SignatureCache, TakesOverWhatAWriterLeftASecondAgoOrInTheFuture)
+{
+    for (std::uint64_t ms : {std::uint64_t{5000}, std::uint64_t{9000}}) {
+        Memory memory;
+        auto cache = memory.cache();
+        std::string found;
+
+        words_of(memory, 10)[1] = taken_at(ms);
+        cache.keep(10, "signature", 7000);
+        EXPECT_TRUE(cache.find(10, found));
+        EXPECT_EQ(words_of(memory, 10)[0], 10u);
+    }
+}
+
+TEST(SignatureCache, DoesNotBelieveWhatASlowWriterWroteAfterItsTime)
+{
+    Memory memory;
+    auto cache = memory.cache();
+    std::string found;
+
+    cache.keep(10, pattern(10, 100), 5000);
+    ASSERT_TRUE(cache.find(10, found));
+    words_of(memory, 10)[8 + 5] = UINT64_C(0x6161616161616161);
+    EXPECT_FALSE(cache.find(10, found));
+    cache.keep(10, pattern(10, 100), 5001);
+    EXPECT_TRUE(cache.find(10, found));
 }
 
 }

@@ -5,6 +5,7 @@
 #include "core/translate/reply.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace gw::front {
 
@@ -44,6 +45,7 @@ Result<void> Chat::write_body(std::string_view model, Output &out)
     options.safety = setting_.safety;
     options.safety_count = setting_.safety_count;
     options.signatures = &signatures_;
+    options.distrust_signatures = distrusts_;
 
     gemini::GenerateRequest request;
     auto translated = translate::to_generate_request(request_, options,
@@ -57,6 +59,11 @@ Result<void> Chat::write_body(std::string_view model, Output &out)
     tokens_ = gemini::estimate_tokens(request);
 
     return {};
+}
+
+bool Chat::distrust_signatures()
+{
+    return !std::exchange(distrusts_, true);
 }
 
 void Chat::write_path(std::string_view model, Output &out) const

@@ -18,6 +18,7 @@ public:
     std::string_view requested_model() const override { return model_; }
     bool streams() const override { return streams_; }
     Result<void> write_body(std::string_view model, Output &out) override;
+    bool distrust_signatures() override;
     void write_path(std::string_view model, Output &out) const override;
     std::string_view upstream_method() const override { return "POST"; }
     std::int64_t estimated_tokens() const override { return tokens_; }
@@ -65,6 +66,7 @@ private:
     std::string_view model_;
     std::string_view id_;
     bool streams_ = false;
+    bool distrusts_ = false;
     std::int64_t tokens_ = 0;
     std::optional<translate::ChatStream> stream_;
     translate::Reply reply_;

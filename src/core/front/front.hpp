@@ -72,6 +72,10 @@ public:
     /// may be referred to. Errors are the client's.
     virtual Result<void> write_body(std::string_view model, Output &out) = 0;
 
+    /// Upstream has refused a thought signature: from now on write_body trusts
+    /// none. false: that was so already, or there is none to distrust.
+    virtual bool distrust_signatures() { return false; }
+
     /// Writes the upstream path and query, from "/v1beta" on.
     virtual void write_path(std::string_view model, Output &out) const = 0;
 

@@ -92,6 +92,9 @@ struct Verdict {
     /// rate_limit by a mix of per-day and per-minute violations: the second
     /// in a row right after its delay means the day (keys/cooldown decides).
     bool perhaps_daily = false;
+    /// A thought signature is refused: it may be of another model or route.
+    /// Once more with all of them replaced by the skip value is worth a try.
+    bool bad_signature = false;
     /// For the client, when this is what it gets: kind, scrubbed message,
     /// param, code.
     Error error;

@@ -402,6 +402,15 @@ std::optional<std::int64_t> meant_delay(FailureClass failure,
 
 }
 
+/// "Corrupted thought signature", "Thought signature is not valid", "missing a
+/// thought_signature". Source: reference/chat-request.md section 7.
+bool names_signature(std::string_view message)
+{
+    return contains(message, "thought signature")
+           || contains(message, "Thought signature")
+           || contains(message, "thought_signature");
+}
+
 Verdict classify(const UpstreamError &error,
     std::optional<std::int64_t> retry_after_header_ms,
     std::string_view secret)
@@ -424,6 +433,8 @@ Verdict classify(const UpstreamError &error,
     verdict.action = row.action;
     verdict.retry_after_ms = meant_delay(row.failure, delay);
     verdict.perhaps_daily = finding == Finding::per_minute_or_day;
+    verdict.bad_signature = row.kind == ErrorKind::bad_request
+        && names_signature(error.message);
 
     Error &shown = verdict.error;
     shown.kind = row.kind;

@@ -1,4 +1,10 @@
+// A writer owns a place by a compare-and-swap that makes its version odd; a
+// reader believes what it copied if the version is even and unchanged, and if
+// the check agrees. The check is for the writer that was only slow, not dead,
+// and goes on writing into a place that was taken from it.
 #include "core/keys/signature_cache.hpp"
+
+#include "core/base/text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -11,9 +17,9 @@ namespace gw::keys {
 /// without a data race.
 struct alignas(64) SignatureCache::Place {
     Word id;                // 0: free
-    Word version;           // odd: being written
-    Word written_ms;
+    Word version;           // since when, and how often written; odd: it is
     Word length;
+    Word check;             // of id and signature
     Word reserved[4];
 
     Word *data() { return reinterpret_cast<Word *>(this + 1); }
@@ -27,8 +33,45 @@ namespace {
 
 constexpr std::size_t bucket = 4;
 
-// A writer that takes longer than this has been killed.
+// A writer that takes longer than this counts as killed.
 constexpr std::uint64_t abandoned_ms = 1000;
+
+// The time is in the word that is swapped: beside it, it would be that of the
+// former content until the new owner has come to write it, and who looks in
+// between would take a place over that was taken a moment ago.
+constexpr unsigned count_bits = 20;
+constexpr std::uint64_t count_mask = (UINT64_C(1) << count_bits) - 1;
+
+std::uint64_t written_ms(std::uint64_t version)
+{
+    return version >> count_bits;
+}
+
+bool being_written(std::uint64_t version)
+{
+    return (version & 1) != 0;
+}
+
+std::uint64_t owned_since(std::uint64_t now_ms, std::uint64_t former)
+{
+    std::uint64_t count = former + (being_written(former) ? 2 : 1);
+
+    return now_ms << count_bits | (count & count_mask);
+}
+
+std::uint64_t released(std::uint64_t owned)
+{
+    return (owned & ~count_mask) | ((owned + 1) & count_mask);
+}
+
+/// Also of one from the future: clocks are set back.
+bool abandoned(std::uint64_t version, std::uint64_t now_ms)
+{
+    std::uint64_t since = written_ms(version);
+
+    return since > now_ms ? since - now_ms > abandoned_ms
+                          : now_ms - since > abandoned_ms;
+}
 
 struct ClassRow {
     std::size_t place_bytes;
@@ -83,21 +126,23 @@ bool SignatureCache::write(Place &place, std::uint64_t id,
 {
     auto now = static_cast<std::uint64_t>(now_ms);
     std::uint64_t seen = place.version.load();
-    bool busy = (seen & 1) != 0;
 
-    if (busy && place.written_ms.load() + abandoned_ms > now) {
+    if (being_written(seen) && !abandoned(seen, now)) {
         return false;
     }
 
-    std::uint64_t mine = busy ? seen + 2 : seen + 1;
+    std::uint64_t mine = owned_since(now, seen);
 
     if (!place.version.compare_exchange_strong(seen, mine)) {
         return false;
     }
 
-    place.written_ms.store(now);
-    place.id.store(0);
-    place.length.store(signature.size());
+    // Each store releases and each load of a reader acquires, so that who sees
+    // a word of this writer sees its version too; a fence would do the same,
+    // but gcc refuses fences under the thread sanitizer.
+    place.id.store(0, std::memory_order_release);
+    place.length.store(signature.size(), std::memory_order_release);
+    place.check.store(hash64(signature, id), std::memory_order_release);
 
     Word *to = place.data();
 
@@ -105,13 +150,13 @@ bool SignatureCache::write(Place &place, std::uint64_t id,
         std::uint64_t word = 0;
         std::memcpy(&word, signature.data() + at,
             std::min(sizeof(word), signature.size() - at));
-        (to++)->store(word, std::memory_order_relaxed);
+        (to++)->store(word, std::memory_order_release);
     }
 
-    place.id.store(id);
+    place.id.store(id, std::memory_order_release);
 
     // Not if somebody has given this writer up.
-    return place.version.compare_exchange_strong(mine, mine + 1);
+    return place.version.compare_exchange_strong(mine, released(mine));
 }
 
 bool SignatureCache::read(const Place &place, std::size_t capacity,
@@ -120,7 +165,7 @@ bool SignatureCache::read(const Place &place, std::size_t capacity,
     std::uint64_t before = place.version.load();
     std::size_t size = static_cast<std::size_t>(place.length.load());
 
-    if ((before & 1) != 0 || place.id.load() != id || size > capacity) {
+    if (being_written(before) || place.id.load() != id || size > capacity) {
         return false;
     }
 
@@ -128,14 +173,45 @@ bool SignatureCache::read(const Place &place, std::size_t capacity,
     const Word *from = place.data();
 
     for (std::size_t at = 0; at < size; at += sizeof(*from)) {
-        std::uint64_t word = (from++)->load(std::memory_order_relaxed);
+        std::uint64_t word = (from++)->load(std::memory_order_acquire);
         std::memcpy(signature.data() + at, &word,
             std::min(sizeof(word), size - at));
     }
 
-    std::atomic_thread_fence(std::memory_order_acquire);
+    std::uint64_t check = place.check.load(std::memory_order_acquire);
 
-    return place.version.load() == before && place.id.load() == id;
+    return place.version.load() == before && place.id.load() == id
+        && hash64(signature, id) == check;
+}
+
+SignatureCache::Place *SignatureCache::victim(const Region &region,
+    std::uint64_t id, std::int64_t now_ms)
+{
+    auto now = static_cast<std::uint64_t>(now_ms);
+    Place *oldest = nullptr;
+    std::uint64_t oldest_ms = 0;
+
+    for (std::size_t i = 0; i < region.reach(); ++i) {
+        Place &place = region.at((region.first(id) + i) % region.count);
+        std::uint64_t version = place.version.load();
+
+        if (being_written(version) ? abandoned(version, now)
+                                   : place.id.load() == 0)
+        {
+            return &place;
+        }
+
+        if (being_written(version)) {
+            continue;
+        }
+
+        if (oldest == nullptr || written_ms(version) < oldest_ms) {
+            oldest = &place;
+            oldest_ms = written_ms(version);
+        }
+    }
+
+    return oldest;
 }
 
 void SignatureCache::keep(std::uint64_t id, std::string_view signature,
@@ -148,37 +224,41 @@ void SignatureCache::keep(std::uint64_t id, std::string_view signature,
             continue;
         }
 
-        Place *best = nullptr;
         bool fits = !written && signature.size() <= region.capacity();
+        Place *own = nullptr;
 
         for (std::size_t i = 0; i < region.reach(); ++i) {
             Place &place = region.at((region.first(id) + i) % region.count);
             std::uint64_t holder = place.id.load();
 
-            if (holder == id) {
-                if (fits) {
-                    best = &place;
-                    break;
-                }
-
-                // It has grown or shrunk out of this size.
-                place.id.compare_exchange_strong(holder, 0);
+            if (holder != id) {
                 continue;
             }
 
-            // Free places were written at 0, or gave way long ago.
-            if (best == nullptr || (best->id.load() != 0
-                && (holder == 0
-                    || place.written_ms.load() < best->written_ms.load())))
-            {
-                best = &place;
+            if (fits && own == nullptr) {
+                own = &place;
+                continue;
             }
+
+            // It has grown or shrunk out of this size, or two writers have
+            // kept it at once.
+            place.id.compare_exchange_strong(holder, 0);
         }
 
-        if (fits) {
-            // Lost to another writer: then this one is not kept.
-            write(*best, id, signature, now_ms);
-            written = true;
+        if (!fits) {
+            continue;
+        }
+
+        written = true;
+
+        // Who loses a place to another writer looks for the next.
+        for (std::size_t i = 0; i < region.reach(); ++i) {
+            Place *place = own != nullptr ? own : victim(region, id, now_ms);
+            own = nullptr;
+
+            if (place == nullptr || write(*place, id, signature, now_ms)) {
+                break;
+            }
         }
     }
 }
@@ -215,7 +295,8 @@ void SignatureCache::copy_from(const SignatureCache &former)
             const Place &place = region.at(i);
 
             if (place.id.load() != 0) {
-                held.emplace_back(place.written_ms.load(), place.id.load());
+                held.emplace_back(written_ms(place.version.load()),
+                    place.id.load());
             }
         }
     }
@@ -225,9 +306,9 @@ void SignatureCache::copy_from(const SignatureCache &former)
 
     std::string signature;
 
-    for (const auto &[written_ms, id] : held) {
+    for (const auto &[kept_ms, id] : held) {
         if (former.find(id, signature)) {
-            keep(id, signature, static_cast<std::int64_t>(written_ms));
+            keep(id, signature, static_cast<std::int64_t>(kept_ms));
         }
     }
 }

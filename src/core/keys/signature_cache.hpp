@@ -52,6 +52,9 @@ private:
         std::size_t first(std::uint64_t id) const;
     };
 
+    /// Free, or the one written longest ago; nullptr: all are being written.
+    static Place *victim(const Region &region, std::uint64_t id,
+        std::int64_t now_ms);
     static bool write(Place &place, std::uint64_t id,
         std::string_view signature, std::int64_t now_ms);
     static bool read(const Place &place, std::size_t capacity,

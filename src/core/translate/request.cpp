@@ -383,12 +383,30 @@ Result<void> set_safety(Context &context)
     return {};
 }
 
+void skip_signatures(List<gemini::Content> &contents)
+{
+    for (gemini::Content &content : contents) {
+        for (gemini::Part &part : content.parts) {
+            if (!part.thought_signature.empty()) {
+                part.thought_signature = json::String(skip_signature);
+            }
+        }
+    }
+}
+
 Result<void> set_conversation(Context &context)
 {
     const ConversationRules rules{context.family, context.names,
         context.options.signatures};
 
-    return set_contents(context.request, rules, context.arena, context.out);
+    auto set = set_contents(context.request, rules, context.arena,
+        context.out);
+
+    if (set && context.options.distrust_signatures) {
+        skip_signatures(context.out.contents);
+    }
+
+    return set;
 }
 
 Result<void> set_thought(Context &context)

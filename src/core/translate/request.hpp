@@ -34,6 +34,8 @@ struct RequestOptions {
     std::size_t safety_count = 0;
     /// nullptr: there is none.
     SignatureSource *signatures = nullptr;
+    /// Upstream has refused a signature: all become the skip value.
+    bool distrust_signatures = false;
 };
 
 /// Fills out, whose slices point into request, the arena or static memory.
