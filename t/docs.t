@@ -133,7 +133,7 @@ is_deeply([grep { /(\d+) `(\w+)`/ && !$by_code{$2}{$1} } @$answers], [],
 # ---- fields of a request
 
 # OpenAI's that Gemini has nothing for: README.md says that they are ignored.
-my @ignored = qw(audio logit_bias metadata moderation prediction
+my @ignored = qw(logit_bias metadata moderation prediction
     prompt_cache_key prompt_cache_options prompt_cache_retention
     safety_identifier store user verbosity);
 

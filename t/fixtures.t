@@ -111,6 +111,7 @@ sub expected {
         my $blocked = $event->{promptFeedback} || {};
         $all{blocked} ||= grep { $blocked->{$_} }
             qw(blockReason blockReasonMessage);
+        $all{native} = $blocked->{blockReason} // $all{native};
         %count = (%count, %{ $event->{usageMetadata} || {} });
 
         for my $candidate (@{ $event->{candidates} || [] }) {
@@ -198,8 +199,7 @@ sub gather {
     my @calls;
 
     for my $event (@{ $r->{events} }) {
-        $all{done} = $event->{data} eq '[DONE]' and next
-            if $event->{data} eq '[DONE]';
+        next if $event->{data} eq '[DONE]';
         return { status => 200, error => $event->{json}{error} }
             if $event->{json}{error};
 
@@ -220,6 +220,7 @@ sub gather {
         push @calls, @{ $delta->{tool_calls} || [] };
     }
 
+    $all{done} = grep { $_->{data} eq '[DONE]' } @{ $r->{events} };
     $all{calls} = calls_of(@calls);
 
     return \%all;
@@ -257,7 +258,7 @@ sub check {
     is(scalar @{ $got->{images} }, $expected->{images}, "$name: its images");
     is($got->{finish}, $expected->{finish}, "$name: its end");
     is($got->{native}, $expected->{native}, "$name: in Google's word");
-    is($got->{done} // 1, 1, "$name: said once");
+    is($got->{done} // 1, 1, "$name: with one [DONE]");
 
     my $usage = $got->{usage};
 
@@ -289,8 +290,13 @@ for my $kind ('stream', 'unary') {
 
         # how fine it can be without thousands of waits
         my $fine = 2 + int(2 * length($body) / $most_pieces);
-        my @cuts = map({ "$_ $fine chunked" } 1 .. 3), '4 '
-            . (1 + length $body) . ' length', "5 $fine close", '6 1 chunked';
+        my @cuts = ((map { "$_ $fine chunked" } 1 .. 3), "4 $fine length",
+            '6 1 chunked');
+
+        # nginx keeps to itself that a connection was closed before anything
+        # was accepted, so an only event must then have its blank line.
+        push @cuts, "5 $fine close"
+            if !$stream || $body =~ /\n\r?\n\z/ || $body =~ /\n\r?\n./s;
 
         for my $cut (@cuts) {
             is_deeply(ask("$kind/$name", $stream, $cut), $uncut,

@@ -87,6 +87,7 @@ ngx_int_t reinit_request(ngx_http_request_t *r)
             ctx->held.size = 0;
             ctx->held.cut_short = false;
             ctx->retry_after_ms.reset();
+            ctx->json_body = false;
             ctx->error.reset();
             ctx->front->start_over();
 

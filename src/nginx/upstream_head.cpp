@@ -72,6 +72,11 @@ ngx_int_t take_header(RequestContext *ctx, std::string_view name,
             return NGX_ERROR;
         }
 
+    } else if (iequals(name, "content-type")) {
+        constexpr std::string_view json = "application/json";
+
+        ctx->json_body = iequals(trim(value).substr(0, json.size()), json);
+
     } else if (iequals(name, "retry-after")) {
         ctx->retry_after_ms = parse_retry_after(value, now_ms());
     }

@@ -228,11 +228,13 @@ ngx_int_t hold_error(ngx_http_request_t *r)
             RequestContext *ctx = context_of(r);
             Framing::Step step = collect(ctx, max_error_body);
 
-            // What a closed connection ends cannot be waited for; the status
-            // and what has come must do, and likewise of an endless body.
-            if (step == Framing::Step::more && !ctx->held.cut_short
-                && ctx->framing.kind() != Framing::Kind::until_close)
-            {
+            // The end that only a closed connection makes is never shown to
+            // process_header: JSON tells by itself when it is complete, of
+            // anything else the status and what has come must do.
+            bool ends = ctx->framing.kind() != Framing::Kind::until_close
+                || (ctx->json_body && !front::is_complete(ctx->held.view()));
+
+            if (step == Framing::Step::more && !ctx->held.cut_short && ends) {
                 return NGX_AGAIN;
             }
 

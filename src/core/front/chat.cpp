@@ -3,6 +3,7 @@
 #include "core/gemini/path.hpp"
 #include "core/openai/error.hpp"
 #include "core/translate/reply.hpp"
+#include "core/translate/speech.hpp"
 
 #include <cstring>
 #include <utility>
@@ -99,6 +100,7 @@ translate::ReplyOptions Chat::reply_options()
     options.id_seed = setting_.request_id;
     options.names = &names_;
     options.signatures = &signatures_;
+    options.audio = translate::audio_format(request_, arena_);
 
     if (request_.tools.empty() && !request_.functions.empty()) {
         options.calls = translate::Calls::legacy;

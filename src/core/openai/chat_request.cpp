@@ -63,6 +63,12 @@ constexpr Field response_format_fields[] = {
 };
 constexpr Shape response_format_shape{response_format_fields};
 
+constexpr Field spoken_answer_fields[] = {
+    json::string<&SpokenAnswer::voice>("voice"),
+    json::string<&SpokenAnswer::format>("format")
+};
+constexpr Shape spoken_answer_shape{spoken_answer_fields};
+
 constexpr Field effort_fields[] = {
     json::string<&ChatRequest::reasoning_effort>("effort")
 };
@@ -281,6 +287,7 @@ constexpr Field request_fields[] = {
     tolerant(json::object<&ChatRequest::thinking, thinking_shape>(
         "thinking")),
     bounded_strings<&ChatRequest::modalities, max_modalities>("modalities"),
+    json::object<&ChatRequest::audio, spoken_answer_shape>("audio"),
     web_search_field,
     json::string<&ChatRequest::service_tier>("service_tier"),
     json::boolean<&ChatRequest::parallel_tool_calls>("parallel_tool_calls"),

@@ -151,6 +151,12 @@ struct Google {
     json::String media_resolution;
 };
 
+/// How a spoken answer is to sound, when modalities ask for one.
+struct SpokenAnswer {
+    json::String voice;
+    json::String format;
+};
+
 struct ChatRequest {
     json::String model;
     List<Message> messages;
@@ -180,6 +186,7 @@ struct ChatRequest {
     Reasoning reasoning;
     Thinking thinking;
     List<json::String> modalities;
+    SpokenAnswer audio;
     bool web_search = false;            // web_search_options
     json::String service_tier;
     Google google;

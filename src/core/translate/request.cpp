@@ -7,6 +7,7 @@
 #include "core/translate/messages.hpp"
 #include "core/translate/names.hpp"
 #include "core/translate/schema.hpp"
+#include "core/translate/speech.hpp"
 #include "core/translate/thinking.hpp"
 #include "core/translate/tools.hpp"
 
@@ -394,6 +395,12 @@ void skip_signatures(List<gemini::Content> &contents)
     }
 }
 
+Result<void> set_voice(Context &context)
+{
+    return set_speech(context.request, context.arena,
+        context.out.generation);
+}
+
 Result<void> set_conversation(Context &context)
 {
     const ConversationRules rules{context.family, context.names,
@@ -443,7 +450,7 @@ Result<void> to_generate_request(const ChatRequest &request,
 
     // Tools come after the format: they may exclude each other.
     for (auto step : {set_conversation, set_candidates, set_format,
-             set_functions, set_modalities, set_media, set_thought,
+             set_functions, set_modalities, set_media, set_voice, set_thought,
              set_safety})
     {
         auto done = step(context);
