@@ -28,11 +28,21 @@ my $simulator = $t->simulator(keys => { first => { key => $key,
 my $up = $t->upstream(sub {
     my ($request) = @_;
 
-    # the body of the answer is what the user says
-    my $said = $request->{json}{contents}[0]{parts}[0]{text};
+    # the user says what is answered, or what before and what behind a gate
+    my $said = JSON::PP->new->decode(
+        $request->{json}{contents}[0]{parts}[0]{text});
+    my $type = 'text/event-stream';
 
-    return { headers => { 'Content-Type' => 'text/event-stream' },
-        framing => 'chunked', pieces => JSON::PP->new->decode($said) };
+    return { headers => { 'Content-Type' => $type }, framing => 'chunked',
+        pieces => $said } if ref $said eq 'ARRAY';
+
+    my ($before, $behind) = map { sprintf "%x\r\n%s\r\n", length, $_ }
+        map { $_ // '' } @$said{qw(before behind)};
+
+    return [[send => "HTTP/1.1 200 OK\r\nContent-Type: $type\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\n$before"],
+        [gate => $said->{gate}], $said->{ends} ? [$said->{ends} => ()]
+            : [send => "${behind}0\r\n\r\n"]];
 });
 
 binmode $_, ':utf8' for map { Test::More->builder->$_ }
@@ -41,7 +51,12 @@ binmode $_, ':utf8' for map { Test::More->builder->$_ }
 $t->secrets($key, $other);
 $t->start(<<"EOC");
     gemini_keys main { key $key; key $other; balance round_robin; }
-    gemini_keys one { key $key; }
+    gemini_keys one {
+        key $key;
+        cooldown unavailable off;
+        cooldown server_error off;
+        cooldown gateway off;
+    }
     gemini_upstream http://%%$simulator%%;
     gemini_auth off;
     server {
@@ -61,7 +76,7 @@ sub ask {
 
     return gather($r) if $r->{events};
 
-    my @choices = map { { %{ $_->{message} }, map { $_ => undef } () } }
+    my @choices = map { { %{ $_->{message} } } }
         @{ $r->{json}{choices} || [] };
 
     for my $i (0 .. $#choices) {
@@ -241,7 +256,7 @@ sub run {
         'OUTCOME_FAILED', output => 'oh' } }]),
         words('done', finishReason => 'STOP')));
     like($r->{content}, qr/\Aso:\s*```python\nprint\(1\)\n```\s+
-        ```output\n1\n```\s+```output\n.*oh.*\n```\s*done\z/xs,
+        ```output\n1\n```\s+```output\ OUTCOME_FAILED\noh\n```\s*done\z/xs,
         "$form: code and its output are fenced");
 
     $r = ask($fields, 'what is 6 * 7?', tools => [{ code_execution => {} }]);
@@ -333,6 +348,7 @@ sub run {
 
     my $usage = ask($fields, script({ %{ words('a') }, usageMetadata => {
         promptTokenCount => 100, totalTokenCount => 100 } },
+        { usageMetadata => { trafficType => 'ON_DEMAND' } },
         { %{ words('b', finishReason => 'STOP') }, usageMetadata => {
         promptTokenCount => 90, candidatesTokenCount => 20,
         thoughtsTokenCount => 30, toolUsePromptTokenCount => 10,
@@ -340,8 +356,7 @@ sub run {
         promptTokensDetails => [{ modality => 'TEXT', tokenCount => 60 },
             { modality => 'AUDIO', tokenCount => 30 }],
         candidatesTokensDetails => [{ modality => 'AUDIO',
-            tokenCount => 5 }] } },
-        { usageMetadata => { trafficType => 'ON_DEMAND' } }))->{usage};
+            tokenCount => 5 }] } }))->{usage};
 
     is("@$usage{qw(prompt_tokens completion_tokens total_tokens)}",
         '100 50 150', "$form: the counts of all");
@@ -400,6 +415,25 @@ my $failure = { error => { code => 503, message => 'The model is overloaded.',
     status => 'UNAVAILABLE' } };
 my $lines = JSON::PP->new->canonical->pretty->encode($failure);
 
+# What comes of an answer that has begun when the gate opens.
+sub go_on {
+    my ($gate, %behind) = @_;
+
+    my $s = $t->stream('POST', '/raw/chat/completions', { model =>
+        'gemini-3.8-flash', stream => $true, messages => [{ role => 'user',
+        content => $json->encode({ before => $words, gate => $gate, %behind })
+        }] });
+    my @events = $s->next_event;
+
+    push @events, $s->next_event
+        until !$events[-1] || ($events[-1]{data} // '') =~ /"so"/;
+    $up->open_gate($gate);
+
+    my $rest = $s->finish;
+
+    return gather({ %$rest, events => [@events, @{ $rest->{events} }] });
+}
+
 for my $case (
     ['as an event', 'data: ' . $json->encode($failure) . "\r\n\r\n"],
     ['as bare JSON on many lines', $lines],
@@ -408,9 +442,7 @@ for my $case (
         . $json->encode($failure) . "\n\n"],
 ) {
     my ($what, $error) = @$case;
-    my @stream = (stream => $true);
-
-    my $r = ask(\@stream, $json->encode([$words, $error]), to => 'raw');
+    my $r = go_on($what =~ s/\W/-/gr, behind => $error);
     is("$r->{status} $r->{content}", '200 so', "an error $what: what came "
         . 'before it stays');
     like($r->{error}{message}, qr/overloaded/, "$what: it is told");
@@ -418,24 +450,20 @@ for my $case (
         . "OpenAI's form");
     is($r->{finish} // '', '', "$what: and the answer has no end");
 
-    $r = ask(\@stream, $json->encode([map { substr $error, $_ * 5, 5 }
+    $r = ask([stream => $true], $json->encode([map { substr $error, $_ * 5, 5 }
         0 .. length($error) / 5]), to => 'raw');
     is($r->{status}, 503, "$what, first and in pieces: is the status");
     like($r->{error}{message}, qr/overloaded/, "$what: and told");
 }
 
-for my $behaviour ({ do => 'error_in_stream', events => 2 },
-    { do => 'error_in_stream', events => 2, bare => $true },
-    { do => 'cut', events => 2 }, { do => 'cut', events => 2, rst => $true })
-{
-    $simulator->set_key('first', { key => $key, behaviours => [$behaviour] });
+for my $ends ('close', 'rst') {
+    my $r = go_on("ends-by-$ends", ends => $ends);
 
-    my $r = ask([stream => $true], 'Tell me a long story', to => 'one');
-    my $name = $json->encode($behaviour);
-    is($r->{status}, 200, "$name: has begun");
-    ok(length $r->{content}, 'some of it comes');
-    ok(length($r->{error}{message} // ''), 'and that the rest will not');
-    is($r->{finish} // '', '', 'which is no end');
+    is("$r->{status} $r->{content}", '200 so',
+        "cut by $ends: what came before stays");
+    ok(length($r->{error}{message} // ''),
+        "cut by $ends: that the rest is missing is told");
+    is($r->{finish} // '', '', "cut by $ends: and is no end");
 }
 
 $t->done;
