@@ -101,6 +101,23 @@ my @requests = (
                     name => 'find people', arguments => '{"name":"A"}' } }] },
             { role => 'tool', tool_call_id => 'call_2', content => '[1, 2]' },
             { role => 'tool', tool_call_id => 'call_1', content => 'sun' }]],
+    ['a function that it may call' => model => 'gemini-4-argon',
+        messages => [user('Oslo?')], tools => [$weather, $people],
+        tool_choice => { type => 'allowed_tools', allowed_tools => {
+            mode => 'required', tools => [{ type => 'function',
+                function => { name => 'get_weather' } }] } }],
+    ['functions that it must not call' => messages => [user('Oslo?')],
+        tools => [$weather], tool_choice => 'none'],
+    ['a JSON schema beside tools' => model => 'gemini-3.8-flash',
+        messages => [user('A person')], tools => [$weather],
+        response_format => { type => 'json_schema', json_schema => {
+            name => 'person', strict => JSON::PP::true,
+            schema => $person } }],
+    ['logprobs' => messages => [user('Hello')],
+        logprobs => JSON::PP::true, top_logprobs => 2],
+    ['thoughts that are shown' => model => 'gemini-3.8-flash',
+        messages => [user('Think')],
+        reasoning => { effort => 'high', exclude => JSON::PP::false }],
     ['a search' => messages => [user('News?')],
         web_search_options => {}],
     ['sound and a file' => messages => [user([
@@ -112,6 +129,15 @@ my @requests = (
                 . encode_base64('%PDF-1.4', '') } }])]],
 );
 
+my @families = qw(gemini-2.5-flash gemini-2.5-pro gemini-3-flash-preview
+    gemini-3.8-flash gemini-4-argon);
+
+for my $model (@families) {
+    push @requests, map { ["effort $_ of $model" => model => $model,
+        messages => [user('Think')], reasoning_effort => $_] }
+        qw(none minimal medium xhigh);
+}
+
 sub keep {
     my (%value) = @_;
 
@@ -120,11 +146,12 @@ sub keep {
     return;
 }
 
-for my $request (@requests) {
-    my ($name, %body) = @$request;
-    my %o = (token => $GeminiTest::Clients::token, deadline => 20);
+# One request, whole and streamed; gives the whole answer's message and finish
+# reason, and the chunks.
+sub ask {
+    my ($name, %body) = @_;
 
-    $body{model} //= 'gemini-2.5-flash';
+    my %o = (token => $GeminiTest::Clients::token, deadline => 20);
 
     my $r = $t->post('/v1/chat/completions', \%body, %o);
     is($r->{status}, 200, "$name is answered") or diag($r->{body});
@@ -141,6 +168,38 @@ for my $request (@requests) {
     is($last && $last->{data}, '[DONE]', "$name streams to its end");
     keep(name => "chunks of $name", value => $_->{json},
         openai => 'CreateChatCompletionStreamResponse') for @events;
+
+    my $choice = $r->{json}{choices}[0];
+
+    return ($choice->{message}, $choice->{finish_reason},
+        map { $_->{json} } @events);
+}
+
+for my $request (@requests) {
+    my ($name, %body) = @$request;
+
+    ask($name, model => 'gemini-2.5-flash', %body);
+}
+
+# The calls of an answer are of the contract too, and what goes back with them.
+for my $model (@families) {
+    my %body = (model => $model, tools => [$weather, $people]);
+    my @said = user('#calls 3 get_weather');
+    my ($message, $finish, @chunks) = ask("calls of $model", %body,
+        messages => \@said);
+    my @calls = @{ $message->{tool_calls} || [] };
+    my %streamed = map { $_->{index} => $_ }
+        map { @{ $_->{delta}{tool_calls} || [] } }
+        map { @{ $_->{choices} } } @chunks;
+
+    is("$finish " . @calls . ' ' . keys %streamed, 'tool_calls 3 3',
+        "$model calls three times, also streamed");
+
+    push @said, $message, map { { role => 'tool', content => '{"ok":true}',
+        tool_call_id => $_->{id} } } @calls;
+    ($message, $finish) = ask("results for $model", %body,
+        messages => \@said);
+    is($finish, 'stop', "$model answers with the results");
 }
 
 my @errors = (

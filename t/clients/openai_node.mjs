@@ -1,41 +1,15 @@
 // What a program that uses OpenAI's JavaScript client sees of the module.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { check, collect, load, text, user } from './client.mjs';
 
-// It is installed under build/, out of the way of node's own search.
-const require = createRequire(fileURLToPath(
-  new URL('../../build/clients/package.json', import.meta.url)));
-const { default: OpenAI } = await import(
-  pathToFileURL(require.resolve('openai')));
+const { default: OpenAI } = await load('openai');
 
 const model = 'gemini-2.5-flash';
-const text = 'Zażółć gęślą jaźń · 日本語 · עברית · e\u0301 · \u2028 · 𝄞 · '
-  + '👩‍👩‍👧‍👦 🇳🇴 <&\'"> \\ \t tab\nline';
 const client = new OpenAI({ maxRetries: 0, timeout: 20000 });
 
-const user = (content) => [{ role: 'user', content }];
 const chat = (content, options = {}) => client.chat.completions.create(
   { model, messages: user(content), ...options });
-
-async function collect(stream) {
-  const chunks = [];
-  for await (const chunk of await stream) {
-    chunks.push(chunk);
-  }
-  return chunks;
-}
-
-async function check(name, run) {
-  try {
-    await run();
-    console.log(`ok ${name}`);
-  } catch (error) {
-    console.log(error.stack);
-    console.log(`not ok ${name}: ${error.message.replaceAll('\n', ' ')}`);
-  }
-}
 
 async function refused(kind, status, call) {
   try {

@@ -12,9 +12,12 @@ use GeminiTest::Clients;
 my $t = GeminiTest->new;
 
 install_clients($t, 'node');
-serve($t);
+my $simulator = serve($t);
 
-my $root = $t->root;
 run_client($t, 'node', "$FindBin::Bin/openai_node.mjs");
+
+$simulator->forget;
+run_client($t, 'node', "$FindBin::Bin/openai_node_tools.mjs");
+check_conversations($simulator);
 
 $t->done;

@@ -1,35 +1,18 @@
 """What a program that uses OpenAI's Python client sees of the module."""
 
 import asyncio
-import traceback
 
 import openai
 
+from client import TEXT, check, user
+
 MODEL = "gemini-2.5-flash"
-TEXT = ("Zażółć gęślą jaźń · 日本語 · עברית · e\u0301 · \u2028 · 𝄞 · "
-        "👩‍👩‍👧‍👦 🇳🇴 <&'\"> \\ \t tab\nline")
 client = openai.OpenAI(max_retries=0, timeout=20)
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
 
 
 def chat(text, **options):
     return client.chat.completions.create(
         model=MODEL, messages=user(text), **options)
-
-
-def check(name):
-    """Runs the function now; what it raises is why it failed."""
-    def run(function):
-        try:
-            function()
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # whatever it is, it is the test's result
-            traceback.print_exc()
-            print(f"not ok {name}: {error!r}".replace("\n", " "), flush=True)
-    return run
 
 
 def refused(kind, status, call):

@@ -12,10 +12,13 @@ use GeminiTest::Clients;
 my $t = GeminiTest->new;
 
 install_clients($t, 'python');
-serve($t);
+my $simulator = serve($t);
+my $python = $t->root . '/build/clients/venv/bin/python';
 
-my $root = $t->root;
-run_client($t, "$root/build/clients/venv/bin/python",
-    "$FindBin::Bin/openai_python.py");
+run_client($t, $python, "$FindBin::Bin/openai_python.py");
+
+$simulator->forget;
+run_client($t, $python, "$FindBin::Bin/openai_python_tools.py");
+check_conversations($simulator);
 
 $t->done;

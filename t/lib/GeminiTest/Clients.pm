@@ -10,7 +10,7 @@ use warnings;
 use Exporter qw(import);
 use Test::More;
 
-our @EXPORT = qw(install_clients serve run_client);
+our @EXPORT = qw(install_clients serve run_client check_conversations);
 
 our $token = 'client-token-2718281828';
 our @keys = map { "simulated-key-$_-31415926535" } qw(one two);
@@ -87,6 +87,52 @@ sub run_client {
     close $pipe;
     ok($ended && $? == 0, 'the client ran to its end')
         or diag(join "\n", @other);
+
+    return;
+}
+
+# What the upstream was shown of conversations with the functions weather and
+# clock: nothing it refused, every call with its own result and, in the
+# families that insist on it, with the signature it was given out with.
+sub check_conversations {
+    my ($simulator) = @_;
+
+    my (@refused, @unsigned, @unpaired, $turns);
+
+    for my $request (grep { $_->{method} eq 'POST' } $simulator->seen) {
+        my $name = "$request->{model}, request $request->{number}";
+        my @contents = @{ $request->{body}{contents} };
+
+        push @refused, "$name: $request->{outcome} "
+            . ($request->{error}{message} // '')
+            if $request->{outcome} ne 'answered';
+
+        for my $i (0 .. $#contents) {
+            my @parts = grep { $_->{functionCall} } @{ $contents[$i]{parts} };
+            next unless @parts;
+
+            my @results = grep { $_ } map { $_->{functionResponse} }
+                @{ ($contents[$i + 1] || {})->{parts} || [] };
+            my ($calls, $answers) = map {
+                join ' ', map { join ':', @$_ } @$_
+            } [map { [$_->{name}, $_->{args}{days} // '-'] }
+                map { $_->{functionCall} } @parts],
+                [map { [$_->{name}, $_->{response}{days} // '-'] } @results];
+            my $signature = $parts[0]{thoughtSignature} // 'none';
+
+            $turns++;
+            push @unpaired, "$name: $calls, but $answers"
+                if $calls ne $answers;
+            push @unsigned, "$name: $signature"
+                if $request->{model} !~ /-2\.5-/
+                    && $signature =~ /\A(?:none|skip_.*|context_.*|)\z/;
+        }
+    }
+
+    ok($turns, 'the upstream was shown calls of functions');
+    is_deeply(\@refused, [], 'the upstream refused nothing');
+    is_deeply(\@unpaired, [], 'every call was sent with its own result');
+    is_deeply(\@unsigned, [], 'no signature was lost');
 
     return;
 }
