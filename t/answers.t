@@ -423,10 +423,13 @@ sub go_on {
         'gemini-3.8-flash', stream => $true, messages => [{ role => 'user',
         content => $json->encode({ before => $words, gate => $gate, %behind })
         }] });
-    my @events = $s->next_event;
+    my @events;
 
-    push @events, $s->next_event
-        until !$events[-1] || ($events[-1]{data} // '') =~ /"so"/;
+    while (my $event = $s->next_event) {
+        push @events, $event;
+        last if ($event->{data} // '') =~ /"so"/;
+    }
+
     $up->open_gate($gate);
 
     my $rest = $s->finish;

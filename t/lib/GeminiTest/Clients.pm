@@ -54,6 +54,7 @@ sub run_client {
     my ($t, @command) = @_;
 
     local %ENV = (%ENV, OPENAI_API_KEY => $token,
+        PYTHONDONTWRITEBYTECODE => 1,
         OPENAI_BASE_URL => 'http://127.0.0.1:' . $t->port . '/v1');
     delete @ENV{qw(http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY
         ALL_PROXY)};
