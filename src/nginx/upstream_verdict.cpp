@@ -7,10 +7,11 @@
 #include "nginx/models_cache.hpp"
 #include "nginx/upstream.hpp"
 
+#include <cstring>
+
 namespace gw::ngx {
 
 namespace {
-
 
 /// upstream.c shows the input filter only what is left in u->buffer, and
 /// flushes the head by itself when nothing is. One byte is left there, which
