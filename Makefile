@@ -155,3 +155,13 @@ $(OBJECTS)/%.o: %.cpp $(OBJECTS)/flags
 	@$(COMPILE) -c -o $@ $<
 
 -include $(core_objects:.o=.d) $(unit_objects:.o=.d) $(fuzz_objects:.o=.d)
+
+# The module's classes of errors for scripts/check-keys.
+.PHONY: check-keys-tool
+check-keys-tool: build/error_class ## what scripts/check-keys asks
+
+build/error_class: $(OBJECTS)/src/tools/error_class.o $(core_archive)
+	@echo '  LINK $@'
+	@$(CXX) $(sanitize_flags) -o $@ $^ $(LIBRARIES)
+
+-include $(OBJECTS)/src/tools/error_class.d

@@ -81,6 +81,32 @@ TEST(KeysCells, OnlyWhatMeansNothingAnyMoreIsTakenOver)
     }
 }
 
+TEST(KeysCells, ACellTakenOverHasNothingOfItsFormerOwner)
+{
+    auto cells = std::make_unique<Cell[]>(1);
+    CellTable table(cells.get(), 1);
+    Cell *cell = table.claim(5, now);
+    cell->rest = rest_until(now + 1000);
+    cell->rest_when_ms = now;
+
+    std::int64_t late = now + 1000 + repeat_within_ms + 1;
+    ASSERT_EQ(table.claim(6, late), cell);
+    EXPECT_EQ(cell->rest.load(), 0u);
+    EXPECT_EQ(cell->rest_when_ms.load(), 0u);
+}
+
+TEST(KeysCells, AResetIsRememberedAsLongAsARest)
+{
+    auto cells = std::make_unique<Cell[]>(1);
+    CellTable table(cells.get(), 1);
+    Cell *cell = table.claim(5, now);
+    cell->rest = 0;
+    cell->rest_when_ms = now;
+
+    EXPECT_EQ(table.claim(6, now + repeat_within_ms), nullptr);
+    EXPECT_EQ(table.claim(6, now + repeat_within_ms + 1), cell);
+}
+
 TEST(KeysCells, ASearchIsBounded)
 {
     auto cells = std::make_unique<Cell[]>(1024);

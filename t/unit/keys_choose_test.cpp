@@ -1,4 +1,4 @@
-#include "keys_memory.hpp"
+#include "keys_choose.hpp"
 
 #include "core/keys/pool.hpp"
 
@@ -15,81 +15,6 @@ namespace {
 
 using namespace gw::keys;
 
-constexpr std::int64_t now = 1768507200000;
-
-/// One worker's pool over memory of its own.
-struct Bench {
-    Bench(std::vector<Credential> list, PoolOptions options)
-        : memory(formatted_memory(Layout::for_keys(list.size()))),
-          pool(std::move(list), options)
-    {
-        EXPECT_TRUE(pool.adopt(memory.get()));
-    }
-
-    Choice choose(std::string_view model = "m",
-        std::vector<std::size_t> tried = {}, std::uint64_t sticky = 0)
-    {
-        Wanted wanted;
-        wanted.model = model;
-        wanted.tried = tried.data();
-        wanted.tried_count = tried.size();
-        wanted.sticky = sticky;
-        wanted.random = random();
-        wanted.now_ms = now;
-
-        return pool.choose(wanted);
-    }
-
-    /// Chooses and sends.
-    std::size_t use(std::string_view model = "m")
-    {
-        Choice choice = choose(model);
-        EXPECT_TRUE(choice.ok());
-
-        if (choice.ok()) {
-            pool.begin_try(choice.credential, now);
-            pool.end_try(choice.credential);
-        }
-
-        return choice.credential;
-    }
-
-    void rest(std::size_t key, FailureClass failure,
-        std::string_view model = "m",
-        std::optional<std::int64_t> retry = std::nullopt)
-    {
-        pool.failed(key, model, verdict_of(failure, retry), now);
-    }
-
-    Memory memory;
-    Pool pool;
-    std::mt19937_64 random{1};
-};
-
-PoolOptions by(Balance balance)
-{
-    PoolOptions options;
-    options.balance = balance;
-
-    return options;
-}
-
-constexpr Balance balances[] = {
-    Balance::headroom, Balance::round_robin, Balance::random,
-    Balance::least_used
-};
-
-std::vector<Credential> weighted(std::vector<unsigned> weights)
-{
-    std::vector<Credential> list = credentials(weights.size());
-
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        list[i].weight = weights[i];
-    }
-
-    return list;
-}
-
 TEST(KeysChoose, RoundRobinGoesInConfiguredOrder)
 {
     for (std::size_t keys : { 1u, 3u, 16u, 50u }) {
@@ -98,6 +23,17 @@ TEST(KeysChoose, RoundRobinGoesInConfiguredOrder)
         for (std::size_t i = 0; i < 3 * keys; ++i) {
             EXPECT_EQ(bench.use(), i % keys);
         }
+    }
+}
+
+TEST(KeysChoose, ModelsTakeTurnsApartFromEachOther)
+{
+    Bench bench(credentials(4), by(Balance::round_robin));
+
+    // Were there one cursor, each would only ever see every other key.
+    for (std::size_t i = 0; i < 12; ++i) {
+        EXPECT_EQ(bench.use("gemini-2.5-pro"), i % 4);
+        EXPECT_EQ(bench.use("gemini-2.5-flash"), i % 4);
     }
 }
 
@@ -288,6 +224,89 @@ TEST(KeysChoose, AFewRestingKeysDoNotMakeALargePoolBeSearchedWhole)
     }
 }
 
+TEST(KeysChoose, ALargePoolOfWhichMostRestIsNotSearchedWhole)
+{
+    constexpr std::size_t keys = 10000;
+    constexpr int choices = 3000;
+
+    for (Balance balance : balances) {
+        for (bool even : { true, false }) {
+            std::vector<Credential> list = credentials(keys);
+
+            for (std::size_t i = 0; i < keys; ++i) {
+                list[i].weight = even ? 1 : 1 + i % 3;
+            }
+
+            Bench bench(std::move(list), by(balance));
+
+            // One in fifty is usable, at random places.
+            for (std::size_t i = 0; i < keys; ++i) {
+                if (bench.random() % 50 != 0) {
+                    bench.rest(i, FailureClass::invalid);
+                }
+            }
+
+            std::vector<int> uses(keys);
+            std::size_t looks = 0;
+
+            for (int i = 0; i < choices; ++i) {
+                Choice choice = bench.choose();
+                ASSERT_TRUE(choice.ok());
+                bench.pool.begin_try(choice.credential, now);
+                ++uses[choice.credential];
+                looks += choice.looked_at;
+            }
+
+            // 50 to find one, 400 to compare eight.
+            EXPECT_LT(looks / choices,
+                even && balance != Balance::random ? 100u : 500u)
+                << static_cast<int>(balance);
+            // 15 each, were it exact and all weights alike.
+            EXPECT_LT(*std::max_element(uses.begin(), uses.end()), 90)
+                << static_cast<int>(balance) << even;
+        }
+    }
+}
+
+TEST(KeysChoose, ALargePoolOfWhichAllRestIsSearchedOnce)
+{
+    constexpr std::size_t keys = 500;
+
+    for (Balance balance : balances) {
+        Bench bench(credentials(keys), by(balance));
+
+        for (std::size_t i = 0; i < keys; ++i) {
+            bench.rest(i, FailureClass::unavailable, "m", 60000);
+        }
+
+        Choice first = bench.choose();
+        EXPECT_EQ(first.shortage, Shortage::resting);
+        EXPECT_GE(first.looked_at, keys);
+
+        Choice second = bench.choose();
+        EXPECT_EQ(second.shortage, Shortage::resting);
+        EXPECT_EQ(second.back_at_ms, first.back_at_ms);
+        EXPECT_EQ(second.looked_at, 0u);
+        EXPECT_EQ(second.trail.count, first.trail.count);
+
+        EXPECT_TRUE(bench.choose("other").ok());
+        EXPECT_TRUE(bench.soonest().ok());
+
+        // Whatever ends a rest early is seen at once.
+        bench.pool.reset(77, now);
+        EXPECT_EQ(bench.choose().credential, 77u);
+
+        // And every rest's end.
+        bench.rest(77, FailureClass::unavailable, "m", 60000);
+        bench.rest(78, FailureClass::unavailable, "m", 61000);
+        EXPECT_FALSE(bench.choose().ok());
+        bench.passed_ms = 59999;
+        EXPECT_FALSE(bench.choose().ok());
+        bench.passed_ms = 60001;
+        EXPECT_TRUE(bench.choose().ok());
+    }
+}
+
 TEST(KeysChoose, BehindARowOfRestingKeysNobodyGetsTheirTurns)
 {
     constexpr std::size_t keys = 200;
@@ -473,6 +492,43 @@ TEST(KeysChoose, AStickyClientKeepsItsKeyWhileThatIsUsable)
         EXPECT_TRUE(other.ok());
         EXPECT_NE(other.credential, own);
         EXPECT_EQ(bench.choose("other", {}, 77).credential, own);
+    }
+}
+
+TEST(KeysChoose, TheRestThatEndsSoonestIsTakenWhenAskedFor)
+{
+    constexpr std::int64_t s = 1000;
+
+    for (Balance balance : balances) {
+        for (std::size_t keys : { 5u, 40u }) {
+            Bench bench(credentials(keys), by(balance));
+
+            for (std::size_t i = 0; i < keys; ++i) {
+                bench.rest(i, FailureClass::rate_limit, "m",
+                    (60 + static_cast<std::int64_t>(i)) * s);
+            }
+
+            bench.rest(0, FailureClass::invalid);
+            bench.rest(3, FailureClass::unavailable, "other");
+
+            EXPECT_EQ(bench.choose().shortage, Shortage::resting_on_quota);
+
+            // Not the refused one, whatever else it rests for.
+            Choice choice = bench.soonest();
+            EXPECT_EQ(choice.credential, 1u);
+            EXPECT_EQ(choice.shortage, Shortage::none);
+            EXPECT_EQ(choice.back_at_ms, 0);
+            EXPECT_EQ(bench.soonest({1}).credential, 2u);
+
+            // A usable one comes first.
+            bench.pool.reset(4, now);
+            EXPECT_EQ(bench.soonest().credential, 4u);
+        }
+
+        Bench refused(credentials(2), by(balance));
+        refused.rest(0, FailureClass::invalid);
+        refused.rest(1, FailureClass::invalid);
+        EXPECT_EQ(refused.soonest().shortage, Shortage::all_invalid);
     }
 }
 

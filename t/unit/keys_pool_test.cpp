@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <set>
+#include <string>
 #include <thread>
 
 #include <signal.h>
@@ -19,57 +21,8 @@ namespace {
 using namespace gw::keys;
 using gw::gemini::Scope;
 
-constexpr std::int64_t now = 1768507200000;
+constexpr std::int64_t now = pool_now;
 constexpr std::int64_t second = 1000;
-
-struct Bench {
-    explicit Bench(std::vector<Credential> list, PoolOptions options = {})
-        : memory(formatted_memory(Layout::for_keys(list.size()))),
-          pool(std::move(list), options)
-    {
-        EXPECT_TRUE(pool.adopt(memory.get()));
-    }
-
-    bool usable(std::size_t key, std::string_view model = "m",
-        std::int64_t at = now)
-    {
-        std::vector<std::size_t> others;
-
-        for (std::size_t i = 0; i < pool.credentials().size(); ++i) {
-            if (i != key) {
-                others.push_back(i);
-            }
-        }
-
-        Wanted wanted;
-        wanted.model = model;
-        wanted.tried = others.data();
-        wanted.tried_count = others.size();
-        wanted.now_ms = at;
-
-        return pool.choose(wanted).ok();
-    }
-
-    Pool::Consequence fail(std::size_t key, FailureClass failure,
-        std::string_view model = "m", std::int64_t at = now,
-        std::optional<std::int64_t> retry = std::nullopt)
-    {
-        return pool.failed(key, model, verdict_of(failure, retry), at);
-    }
-
-    Memory memory;
-    Pool pool;
-};
-
-/// Two keys of one project, and one of its own.
-std::vector<Credential> with_project()
-{
-    std::vector<Credential> list = credentials(3);
-    list[0].project = "shared";
-    list[1].project = "shared";
-
-    return list;
-}
 
 TEST(KeysPool, EachClassRestsItsScope)
 {
@@ -89,7 +42,7 @@ TEST(KeysPool, EachClassRestsItsScope)
         Case{FailureClass::gateway, Scope::key_model, true, true},
         Case{FailureClass::server_error, Scope::key_model, true, true} })
     {
-        Bench bench(with_project());
+        PoolBench bench(with_project());
         auto name = gw::gemini::name_of(c.failure);
         Pool::Consequence consequence = bench.fail(0, c.failure);
 
@@ -115,7 +68,7 @@ TEST(KeysPool, EachClassRestsItsScope)
 
 TEST(KeysPool, AFailureOfNobodyRestsNothing)
 {
-    Bench bench(credentials(1));
+    PoolBench bench(credentials(1));
     Pool::Consequence consequence = bench.fail(0, FailureClass::none);
     EXPECT_EQ(consequence.failure, FailureClass::none);
     EXPECT_EQ(consequence.until_ms, 0);
@@ -132,7 +85,7 @@ TEST(KeysPool, WhatIsSwitchedOffRestsNothingAndTakesNoRoom)
         time = CooldownRules::off;
     }
 
-    Bench bench(with_project(), options);
+    PoolBench bench(with_project(), options);
 
     for (int i = 1; i < 8; ++i) {
         auto failure = static_cast<FailureClass>(i);
@@ -153,7 +106,7 @@ TEST(KeysPool, WhatIsSwitchedOffRestsNothingAndTakesNoRoom)
 
 TEST(KeysPool, AnEndedRestIsRememberedForTheDoubling)
 {
-    Bench bench(credentials(1));
+    PoolBench bench(credentials(1));
     std::int64_t at = now;
 
     for (std::int64_t seconds : { 1, 2, 4, 8, 16, 32, 60, 60 }) {
@@ -171,7 +124,7 @@ TEST(KeysPool, AnEndedRestIsRememberedForTheDoubling)
 
 TEST(KeysPool, ASuccessEndsTheDoublingOfThatModelOnly)
 {
-    Bench bench(with_project());
+    PoolBench bench(with_project());
 
     for (FailureClass failure : { FailureClass::rate_limit,
                                   FailureClass::unavailable })
@@ -190,13 +143,13 @@ TEST(KeysPool, ASuccessEndsTheDoublingOfThatModelOnly)
             failure == FailureClass::rate_limit ? 1 : 0, "m", at);
         EXPECT_EQ(bench.fail(0, failure, "m", at).until_ms - at, first);
 
-        bench = Bench(with_project());
+        bench = PoolBench(with_project());
     }
 }
 
 TEST(KeysPool, ASuccessOfATryFromBeforeDoesNotEndTheRest)
 {
-    Bench bench(credentials(1));
+    PoolBench bench(credentials(1));
     bench.fail(0, FailureClass::rate_limit);
     bench.fail(0, FailureClass::invalid);
     bench.pool.succeeded(0, "m", now);
@@ -207,7 +160,7 @@ TEST(KeysPool, ASuccessOfATryFromBeforeDoesNotEndTheRest)
 
 TEST(KeysPool, AMixedFailureRightAfterItsDelayRestsForTheDay)
 {
-    Bench bench(with_project());
+    PoolBench bench(with_project());
     gw::gemini::Verdict mixed = verdict_of(FailureClass::rate_limit,
         20 * second);
     mixed.perhaps_daily = true;
@@ -232,7 +185,7 @@ TEST(KeysPool, AMixedFailureRightAfterItsDelayRestsForTheDay)
 
 TEST(KeysPool, OnlyTheFirstOfManyFailuresIsNews)
 {
-    Bench bench(credentials(1));
+    PoolBench bench(credentials(1));
     Pool::Consequence first = bench.fail(0, FailureClass::rate_limit);
     EXPECT_TRUE(first.news);
 
@@ -339,7 +292,7 @@ TEST(KeysPool, WorkersThatRestManyModelsAtOnceLoseNone)
 
 TEST(KeysPool, ARestThatFindsNoRoomIsCountedAndRestsNothing)
 {
-    Layout layout{16, 64, 16, 64};
+    Layout layout = small_layout(16);
     Memory memory = formatted_memory(layout);
     Pool pool(credentials(1), {});
     ASSERT_TRUE(pool.adopt(memory.get()));
@@ -373,7 +326,7 @@ TEST(KeysPool, ARestThatFindsNoRoomIsCountedAndRestsNothing)
 
 TEST(KeysPool, CountersTellWhatWasSent)
 {
-    Bench bench(credentials(2));
+    PoolBench bench(credentials(2));
     bench.pool.begin_try(0, now);
     bench.pool.begin_try(0, now + 1);
     bench.fail(0, FailureClass::unavailable);
@@ -393,7 +346,7 @@ TEST(KeysPool, CountersTellWhatWasSent)
 
 TEST(KeysPool, TheViewNamesEveryRestThatIsActive)
 {
-    Bench bench(with_project());
+    PoolBench bench(with_project());
     bench.fail(0, FailureClass::rate_limit, "gemini-2.5-pro");
     bench.fail(0, FailureClass::unavailable, "gemini-2.5-flash");
     bench.fail(2, FailureClass::invalid);
@@ -415,7 +368,7 @@ TEST(KeysPool, TheViewNamesEveryRestThatIsActive)
 
 TEST(KeysPool, ALongModelNameRestsAndIsShownCut)
 {
-    Bench bench(credentials(1));
+    PoolBench bench(credentials(1));
     std::string model(300, 'a');
     bench.fail(0, FailureClass::no_access, model);
     bench.fail(0, FailureClass::no_access, model + "b");
@@ -427,264 +380,215 @@ TEST(KeysPool, ALongModelNameRestsAndIsShownCut)
         std::string(ModelName::max_length, 'a'));
 }
 
-TEST(KeysPool, IdsComeFromTheSecretAndNothingElse)
+TEST(KeysPool, TheJournalTellsOfARestOnce)
 {
-    EXPECT_EQ(credential_id("abc"), 0xba7816bf8f01cfeau);
-    EXPECT_NE(credential_id("abc"), credential_id("abd"));
+    PoolBench bench(with_project());
+    bench.fail(0, FailureClass::rate_limit, "gemini-2.5-pro");
 
-    std::vector<Credential> list = credentials(2);
-    list[1].secret = list[0].secret;
-    list[0].name.clear();
-    list[0].secret = list[1].secret = "AIzaSyA-0123456789abcdefghijklmnopqrst";
-    list[0].weight = 0;
-    Pool pool(list, {});
-    ASSERT_EQ(pool.credentials().size(), 1u);
-    EXPECT_EQ(pool.credentials()[0].name, "AIza\xe2\x80\xa6rst");
-    EXPECT_EQ(pool.credentials()[0].weight, 1u);
-    EXPECT_EQ(pool.credentials()[0].project_id, pool.credentials()[0].id);
-}
-
-TEST(KeysPool, AReloadKeepsTheStateOfKeysThatStay)
-{
-    Memory memory = formatted_memory(Layout::for_keys(5));
-    Pool before(credentials(5), {});
-    ASSERT_TRUE(before.adopt(memory.get()));
-    before.begin_try(3, now);
-    before.failed(3, "m", verdict_of(FailureClass::no_access), now);
-    before.failed(4, "m", verdict_of(FailureClass::invalid), now);
-
-    std::vector<Credential> list = credentials(7);
-    list.erase(list.begin());
-    std::reverse(list.begin(), list.end());
-    Pool after(list, {});
-    ASSERT_TRUE(after.adopt(memory.get()));
-
-    auto view = after.view(now);
-    EXPECT_EQ(after.credentials()[3].name, "key-3");
-    EXPECT_EQ(view[3].requests, 1u);
-    EXPECT_EQ(view[3].in_flight, 1u);
-    ASSERT_EQ(view[3].models.size(), 1u);
-    EXPECT_EQ(view[2].rest.failure, FailureClass::invalid);
-    EXPECT_EQ(after.credentials()[3].slot, before.credentials()[3].slot);
-    EXPECT_EQ(after.credentials()[2].slot, before.credentials()[4].slot);
-
-    // The old worker's try ends where it began.
-    before.end_try(3);
-    EXPECT_EQ(after.view(now)[3].in_flight, 0u);
-}
-
-TEST(KeysPool, AdoptingAgainChangesNothing)
-{
-    Memory memory = formatted_memory(Layout::for_keys(20));
-    Pool pool(credentials(20), {});
-    ASSERT_TRUE(pool.adopt(memory.get()));
-    std::vector<std::uint32_t> slots;
-
-    for (const Credential &credential : pool.credentials()) {
-        EXPECT_EQ(credential.slot, slots.size());
-        slots.push_back(credential.slot);
+    for (int i = 0; i < 5; ++i) {
+        bench.fail(1, FailureClass::rate_limit, "gemini-2.5-pro");
     }
 
-    pool.begin_try(7, now);
-    ASSERT_TRUE(pool.adopt(memory.get()));
+    auto events = bench.events();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, EventKind::rested);
+    EXPECT_EQ(events[0].failure, FailureClass::rate_limit);
+    EXPECT_EQ(events[0].owner, bench.pool.credentials()[0].project_id);
+    EXPECT_EQ(bench.pool.model_name(events[0].model), "gemini-2.5-pro");
+    EXPECT_EQ(unpack(events[0].value).until_ms, now + 60 * second);
+    EXPECT_EQ(events[0].at_ms, now);
+    EXPECT_FALSE(events[0].remote);
 
-    for (std::size_t i = 0; i < 20; ++i) {
-        EXPECT_EQ(pool.credentials()[i].slot, slots[i]);
-    }
+    // Later by a second is the same to others, by more is news to them.
+    bench.fail(0, FailureClass::rate_limit, "gemini-2.5-pro", now,
+        61 * second);
+    EXPECT_EQ(bench.events().size(), 1u);
+    EXPECT_FALSE(bench.fail(0, FailureClass::rate_limit, "gemini-2.5-pro",
+        now, 63 * second).news);
+    ASSERT_EQ(bench.events().size(), 2u);
+    EXPECT_EQ(unpack(bench.events()[1].value).until_ms, now + 63 * second);
 
-    EXPECT_EQ(pool.view(now)[7].requests, 1u);
+    bench.fail(2, FailureClass::invalid);
+    ASSERT_EQ(bench.events().size(), 3u);
+    EXPECT_EQ(bench.events()[2].owner, bench.pool.credentials()[2].id);
+    EXPECT_EQ(bench.events()[2].model, 0u);
 }
 
-TEST(KeysPool, TheSlotNotNamedForLongestIsReused)
+TEST(KeysPool, ASuccessAfterARestIsToldOnce)
 {
-    Layout layout{4, 64, 16, 64};
-    Memory memory = formatted_memory(layout);
-    std::vector<Credential> all = credentials(6);
+    PoolBench bench(with_project());
+    std::int64_t end = bench.fail(0, FailureClass::rate_limit).until_ms;
 
-    auto of = [&all](std::vector<std::size_t> which) {
-        std::vector<Credential> list;
+    // One from before the rest, and one of a model that never rested.
+    bench.fail(0, FailureClass::unavailable, "n");
+    bench.pool.succeeded(0, "other", end);
+    EXPECT_EQ(bench.events().size(), 2u);
 
-        for (std::size_t i : which) {
-            list.push_back(all[i]);
-        }
+    bench.pool.succeeded(1, "m", end);
+    bench.pool.succeeded(1, "m", end);
+    bench.pool.succeeded(0, "m", end);
+    auto events = bench.events();
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[2].kind, EventKind::woke);
+    EXPECT_EQ(events[2].failure, FailureClass::rate_limit);
+    EXPECT_EQ(events[2].owner, bench.pool.credentials()[0].project_id);
+    EXPECT_EQ(bench.pool.model_name(events[2].model), "m");
+}
 
-        return Pool(list, {});
+TEST(KeysPool, AResetEndsAllRestsOfAKeyAndItsProject)
+{
+    PoolBench bench(with_project());
+    bench.fail(0, FailureClass::rate_limit, "a");
+    bench.fail(0, FailureClass::unavailable, "b");
+    bench.fail(0, FailureClass::invalid);
+    bench.fail(1, FailureClass::no_access, "b");
+    bench.fail(2, FailureClass::rate_limit, "a");
+    std::uint64_t next = bench.pool.journal().next();
+
+    bench.pool.reset(0, now + second);
+    EXPECT_TRUE(bench.usable(0, "a"));
+    EXPECT_TRUE(bench.usable(0, "b"));
+    EXPECT_TRUE(bench.usable(1, "a"));
+    EXPECT_FALSE(bench.usable(1, "b"));
+    EXPECT_FALSE(bench.usable(2, "a"));
+
+    auto events = bench.events(next);
+    ASSERT_EQ(events.size(), 3u);
+
+    for (const Event &event : events) {
+        EXPECT_EQ(event.kind, EventKind::reset);
+        auto rest = bench.pool.rest_of(event);
+        ASSERT_TRUE(rest);
+        EXPECT_EQ(rest->rest.until_ms, 0);
+        EXPECT_EQ(rest->when_ms, now + second);
+    }
+
+    // The doubling starts over as well; and a failure counts again.
+    EXPECT_EQ(bench.fail(0, FailureClass::unavailable, "b").until_ms,
+        now + second);
+    EXPECT_EQ(bench.pool.rest_of(bench.events().back())->when_ms,
+        now + second + 1);
+}
+
+TEST(KeysPool, UsageIsCountedSettledAndGivenBack)
+{
+    PoolBench bench(with_project());
+    Reservation sent = bench.pool.charge(0, "m", 100, now);
+    Reservation unsent = bench.pool.charge(1, "m", 50, now);
+    EXPECT_NE(sent.use_id, 0u);
+
+    auto use = [&](std::size_t key) {
+        return bench.pool.view(now)[key].uses.at(0);
     };
 
-    Pool a = of({0, 1});
-    Pool b = of({1, 2});
-    Pool c = of({2, 3});
-    ASSERT_TRUE(a.adopt(memory.get()));
-    a.begin_try(0, now);
-    ASSERT_TRUE(b.adopt(memory.get()));
-    ASSERT_TRUE(c.adopt(memory.get()));
+    EXPECT_EQ(use(0).model, "m");
+    EXPECT_EQ(use(0).rpm, 2);
+    EXPECT_EQ(use(0).rpd, 2);
+    EXPECT_EQ(use(1).tpm, 150);
+    EXPECT_EQ(use(1).tpd, 150);
+    EXPECT_FALSE(use(0).limits.any());
+    EXPECT_TRUE(bench.pool.view(now)[2].uses.empty());
 
-    // 0 was named by the first configuration only.
-    Pool d = of({2, 3, 4});
-    ASSERT_TRUE(d.adopt(memory.get()));
-    EXPECT_EQ(d.credentials()[2].slot, a.credentials()[0].slot);
-    EXPECT_EQ(d.view(now)[2].requests, 0u);
-    EXPECT_EQ(d.view(now)[2].in_flight, 0u);
+    bench.pool.give_back(unsent);
+    bench.pool.settle(sent, 120);
+    EXPECT_EQ(use(0).rpm, 1);
+    EXPECT_EQ(use(0).tpm, 120);
 
-    // An old worker no longer touches what was its key's.
-    a.end_try(0);
-    a.begin_try(0, now);
-    EXPECT_EQ(a.failed(0, "m", verdict_of(FailureClass::invalid), now)
-                  .until_ms, 0);
-    EXPECT_EQ(d.view(now)[2].requests, 0u);
+    // Of nothing, nothing.
+    bench.pool.settle(Reservation{}, 7);
+    bench.pool.give_back(Reservation{});
+    EXPECT_EQ(use(0).tpd, 120);
+    EXPECT_TRUE(bench.pool.view(now + 25 * 3600 * second)[0].uses.empty());
 }
 
-TEST(KeysPool, MoreKeysThanSlotsAreRefusedAndNothingChanges)
+TEST(KeysPool, ALimitThatA429NamesIsLearnedForTheProject)
 {
-    Layout layout{4, 64, 16, 64};
-    Memory memory = formatted_memory(layout);
-    Pool few(credentials(4), {});
-    ASSERT_TRUE(few.adopt(memory.get()));
-    few.begin_try(0, now);
+    PoolOptions options;
+    Limits limits;
+    limits.rpm = 5;
+    limits.rpd = 1000;
+    options.quotas.add("m*", limits);
+    PoolBench bench(with_project(), options);
 
-    Pool many(credentials(5), {});
-    EXPECT_FALSE(many.adopt(memory.get()));
-    EXPECT_EQ(few.view(now)[0].requests, 1u);
-    EXPECT_EQ(few.header().generation.load(), 1u);
+    gw::gemini::QuotaViolation day;
+    day.quota_id = "GenerateRequestsPerDayPerProjectPerModel-FreeTier";
+    day.value = 20;
+    gw::gemini::QuotaViolation nothing = day;
+    nothing.value.reset();
+
+    bench.pool.learn(0, "m", { nothing, day }, now);
+    bench.pool.learn(1, "m", { day }, now + second);
+    auto events = bench.events();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, EventKind::limit_learned);
+    EXPECT_EQ(events[0].owner, bench.pool.credentials()[0].project_id);
+    EXPECT_EQ(events[0].value,
+        std::uint64_t{static_cast<int>(Quantity::rpd)} << 56 | 20);
+
+    auto limit = bench.pool.limit_of(events[0]);
+    ASSERT_TRUE(limit);
+    EXPECT_EQ(limit->model, "m");
+    EXPECT_EQ(limit->quantity, Quantity::rpd);
+    EXPECT_EQ(limit->value, 20);
+
+    Pool::ModelUse use = bench.pool.view(now)[1].uses.at(0);
+    EXPECT_EQ(use.limits.rpm, 5);
+    EXPECT_EQ(use.limits.rpd, 20);
+    EXPECT_EQ(use.learned.rpd, 20);
+    EXPECT_EQ(use.learned.rpm, 0);
 }
 
-TEST(KeysPool, FormattedTellsALayoutFromAnother)
+TEST(KeysPool, StreamsOfDeadWorkersAreForgotten)
 {
-    Layout layout = Layout::for_keys(10);
-    Memory memory = zeroed_memory(layout);
-    EXPECT_FALSE(Pool::formatted(memory.get(), layout));
-    Pool::format(memory.get(), layout);
-    EXPECT_TRUE(Pool::formatted(memory.get(), layout));
-    EXPECT_FALSE(Pool::formatted(memory.get(), Layout::for_keys(1000)));
+    PoolBench bench(credentials(1));
+    EXPECT_EQ(bench.pool.open_streams(), 0u);
+    bench.pool.count_stream(1);
+    bench.pool.count_stream(1);
+    bench.pool.count_stream(-1);
+    EXPECT_EQ(bench.pool.open_streams(), 1u);
+    bench.pool.forget_tries();
+    EXPECT_EQ(bench.pool.open_streams(), 0u);
+    bench.pool.count_stream(-1);
+    EXPECT_EQ(bench.pool.open_streams(), 0u);
+    bench.pool.count_stream(1);
+    EXPECT_EQ(bench.pool.open_streams(), 1u);
 }
 
-TEST(KeysPool, ALayoutHasRoomForItsKeysAndGrowth)
+TEST(KeysPool, AViewOfManyKeysTakesNoTimeToSpeakOf)
 {
-    for (std::size_t keys : { 0u, 1u, 10u, 64u, 1000u, 10000u, 100000u }) {
-        Layout layout = Layout::for_keys(keys);
-        EXPECT_GE(layout.key_capacity, keys + keys / 4);
-        EXPECT_GE(layout.cell_capacity, 4 * keys);
-        EXPECT_EQ(layout.cell_capacity & (layout.cell_capacity - 1), 0u);
-        EXPECT_EQ(layout.limit_capacity & (layout.limit_capacity - 1), 0u);
+    constexpr std::size_t keys = 10000;
+    PoolBench bench(credentials(keys));
+
+    for (std::size_t i = 0; i < keys; ++i) {
+        bench.fail(i, FailureClass::unavailable);
+        bench.pool.charge(i, "m", 1, now);
     }
 
-    EXPECT_EQ(Layout::for_keys(10).bytes(), Layout::for_keys(20).bytes());
-    EXPECT_LT(Layout::for_keys(10000).bytes(), 8u << 20);
+    auto start = std::chrono::steady_clock::now();
+    auto view = bench.pool.view(now);
+    auto taken = std::chrono::steady_clock::now() - start;
+    ASSERT_EQ(view.size(), keys);
+    EXPECT_EQ(view[keys - 1].index, keys - 1);
+    EXPECT_EQ(view[keys - 1].uses.size(), 1u);
+    EXPECT_EQ(view[keys - 1].models.size(), 1u);
+    EXPECT_LT(taken, std::chrono::seconds(2));
 }
 
-TEST(KeysPool, ALayoutWithinASizeFitsAndHasRoom)
+KeyChange added_key(std::uint64_t number, bool there)
 {
-    for (std::size_t bytes : { 64u << 10, 256u << 10, 1u << 20, 10u << 20,
-                               100u << 20 })
-    {
-        for (std::size_t keys : { 0u, 1u, 10u, 100u, 1000u, 10000u }) {
-            Layout layout = Layout::within(bytes, keys);
+    KeyChange change;
+    change.added = true;
+    change.secret = "a-secret-added-later-" + std::to_string(number);
+    change.id = credential_id(change.secret);
+    change.removed = !there;
+    change.when_ms = now;
 
-            if (layout.key_capacity == 0) {
-                EXPECT_EQ(layout.bytes(), sizeof(Header));
-                // Refused only where even a bare record and cell is tight.
-                EXPECT_GT(keys * 128 + 40000, bytes);
-                continue;
-            }
-
-            EXPECT_LE(layout.bytes(), bytes);
-            EXPECT_GE(layout.key_capacity, keys);
-            EXPECT_EQ(layout.cell_capacity & (layout.cell_capacity - 1), 0u);
-            EXPECT_EQ(layout.limit_capacity & (layout.limit_capacity - 1),
-                0u);
-        }
-    }
-
-    EXPECT_EQ(Layout::within(4096, 1).key_capacity, 0u);
-}
-
-TEST(KeysPool, AFewKeysMoreKeepTheLayoutOfAFixedSize)
-{
-    Layout one = Layout::within(4u << 20, 1);
-
-    for (std::size_t keys : { 2u, 50u, 500u, 4000u }) {
-        Layout layout = Layout::within(4u << 20, keys);
-        EXPECT_EQ(layout.key_capacity, one.key_capacity) << keys;
-        EXPECT_EQ(layout.bytes(), one.bytes()) << keys;
-    }
-}
-
-TEST(KeysPool, MigrationCarriesEverythingThatMatters)
-{
-    Layout small = Layout::for_keys(5);
-    Layout large = Layout::for_keys(500);
-
-    for (bool grow : { true, false }) {
-        Layout from_layout = grow ? small : large;
-        Layout to_layout = grow ? large : small;
-        Memory from = formatted_memory(from_layout);
-        Pool before(with_project(), {});
-        ASSERT_TRUE(before.adopt(from.get()));
-
-        before.begin_try(0, now);
-        before.failed(0, "gemini-2.5-pro",
-            verdict_of(FailureClass::rate_limit), now);
-        before.failed(1, "gemini-2.5-pro",
-            verdict_of(FailureClass::no_access), now);
-        before.failed(2, "m", verdict_of(FailureClass::invalid), now);
-        before.header().requests = 5;
-        before.header().answered = 4;
-        Limits limits;
-        limits.rpm = 2;
-        take_request(before.limits().find(77, now), limits, now);
-        add_tokens(before.limits().find(77, now), 9, now);
-
-        Memory to = formatted_memory(to_layout);
-        Pool::migrate(to.get(), from.get());
-        Pool after(with_project(), {});
-        ASSERT_TRUE(after.adopt(to.get()));
-
-        auto view = after.view(now);
-        EXPECT_EQ(view[0].requests, 1u);
-        EXPECT_EQ(view[0].failures, 1u);
-        EXPECT_EQ(view[0].in_flight, 0u);
-        EXPECT_EQ(view[0].last_used_ms, now);
-        ASSERT_EQ(view[0].models.size(), 1u);
-        EXPECT_EQ(view[0].models[0].model, "gemini-2.5-pro");
-        EXPECT_EQ(view[1].models.size(), 2u);
-        EXPECT_EQ(view[2].rest.failure, FailureClass::invalid);
-        EXPECT_EQ(after.header().requests.load(), 5u);
-        EXPECT_EQ(after.header().answered.load(), 4u);
-        EXPECT_EQ(after.header().generation.load(), 2u);
-
-        LimitRecord &record = after.limits().find(77, now);
-        EXPECT_EQ(record.tokens_day.sum(now), 9);
-        EXPECT_EQ(take_request(record, limits, now), 0);
-        EXPECT_GT(take_request(record, limits, now), 0);
-
-        // Repetitions are carried over too.
-        std::int64_t at = now + 60 * second;
-        EXPECT_EQ(after.failed(0, "gemini-2.5-pro",
-                      verdict_of(FailureClass::rate_limit), at).until_ms,
-            at + 120 * second);
-    }
-}
-
-TEST(KeysPool, MigrationToLessRoomKeepsTheKeysNamedLast)
-{
-    Memory from = formatted_memory(Layout{64, 64, 16, 64});
-    Pool old_pool(credentials(60), {});
-    ASSERT_TRUE(old_pool.adopt(from.get()));
-    std::vector<Credential> list = credentials(60);
-    list.erase(list.begin(), list.begin() + 52);
-    Pool pool(list, {});
-    ASSERT_TRUE(pool.adopt(from.get()));
-    pool.begin_try(7, now);
-
-    Memory to = formatted_memory(Layout{16, 64, 16, 64});
-    Pool::migrate(to.get(), from.get());
-    ASSERT_TRUE(pool.adopt(to.get()));
-    EXPECT_EQ(pool.view(now)[7].requests, 1u);
+    return change;
 }
 
 TEST(KeysPool, AWorkerKilledAnywhereLeavesAUsablePool)
 {
-    Layout layout{16, 64, 16, 64};
+    Layout layout = small_layout(16);
     void *memory = mmap(nullptr, layout.bytes(), PROT_READ | PROT_WRITE,
         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(memory, MAP_FAILED);
@@ -705,6 +609,16 @@ TEST(KeysPool, AWorkerKilledAnywhereLeavesAUsablePool)
                 pool.failed(key, "model-" + std::to_string(i % 300),
                     verdict_of(failure), at);
                 pool.succeeded(key, "m", at);
+                pool.settle(pool.charge(key,
+                    "model-" + std::to_string(i % 20), 10, at), 20);
+                pool.count_stream(1);
+                pool.take_unsent();
+
+                if (i % 5 == 0) {
+                    pool.change_key(added_key(i % 3, i % 2 == 0), false, at);
+                    pool.reset(key, at);
+                }
+
                 take_request(pool.limits().find(i % 200, at), {}, at);
                 pool.end_try(key);
             }
@@ -733,6 +647,23 @@ TEST(KeysPool, AWorkerKilledAnywhereLeavesAUsablePool)
 
         Limits limits;
         limits.rpm = 1;
+        // The journal goes on, and so do keys added at run time.
+        std::uint64_t next = pool.journal().next();
+        auto number = static_cast<std::uint64_t>(round % 3);
+        pool.change_key(added_key(number, false), false, late);
+        ASSERT_EQ(pool.change_key(added_key(number, true), false, late),
+            Pool::Changed::done);
+        Event event;
+        ASSERT_EQ(pool.journal().read(pool.journal().next() - 1, event),
+            Journal::Read::ok);
+        EXPECT_EQ(event.kind, EventKind::key_added);
+        EXPECT_GT(pool.journal().next(), next);
+        EXPECT_TRUE(pool.find(added_key(number, true).secret, late)
+                        .credential != Choice::nobody);
+
+        pool.forget_tries();
+        EXPECT_EQ(pool.open_streams(), 0u);
+
         LimitRecord &record = pool.limits().find(
             7000 + static_cast<std::uint64_t>(round), late);
         EXPECT_EQ(take_request(record, limits, late), 0);

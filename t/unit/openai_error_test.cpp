@@ -51,6 +51,9 @@ TEST(OpenaiError, EveryKindHasItsStatusTypeAndCode)
                  "\"model_not_found\""},
              Case{ErrorKind::method_not_allowed, 405, request,
                  "\"unknown_url\""},
+             Case{ErrorKind::conflict, 409, request, "\"conflict\""},
+             Case{ErrorKind::unsupported_type, 415, request,
+                 "\"unsupported_media_type\""},
              Case{ErrorKind::payload_too_large, 413, request,
                  "\"request_too_large\""},
              Case{ErrorKind::context_too_long, 400, request,
@@ -127,6 +130,7 @@ TEST(OpenaiError, SdksAreToldWhenARetryCannotHelp)
     EXPECT_EQ(openai::should_retry(make(ErrorKind::quota_exhausted)),
         "false");
     EXPECT_EQ(openai::should_retry(make(ErrorKind::timeout)), "false");
+    EXPECT_EQ(openai::should_retry(make(ErrorKind::conflict)), "false");
     EXPECT_EQ(openai::should_retry(make(ErrorKind::overloaded)), "");
     EXPECT_EQ(openai::should_retry(make(ErrorKind::bad_request)), "");
 

@@ -19,6 +19,8 @@ enum class ErrorKind {
     unknown_url,            // 404, no such endpoint
     model_not_found,        // 404
     method_not_allowed,     // 405
+    conflict,               // 409, of the admin API
+    unsupported_type,       // 415, the body is of the wrong type
     payload_too_large,      // 413
     context_too_long,       // 400, context_length_exceeded
     rate_limited,           // 429, comes back soon

@@ -96,7 +96,8 @@ translate::ReplyOptions Chat::reply_options()
     translate::ReplyOptions options;
     options.head.id = id_;
     options.head.created = setting_.now_sec;
-    options.head.model = request_.model.raw;
+    // The name of a model needs no escapes.
+    options.head.model = served_.empty() ? request_.model.raw : served_;
     options.id_seed = setting_.request_id;
     options.names = &names_;
     options.signatures = &signatures_;

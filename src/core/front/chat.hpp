@@ -20,6 +20,7 @@ public:
     Result<void> write_body(std::string_view model, Output &out) override;
     bool distrust_signatures() override;
     void write_path(std::string_view model, Output &out) const override;
+    void serve_as(std::string_view model) override { served_ = model; }
     std::string_view upstream_method() const override { return "POST"; }
     std::int64_t estimated_tokens() const override { return tokens_; }
     Whole whole(std::string_view body, bool last_try, Output &out) override;
@@ -64,6 +65,7 @@ private:
     translate::NameMap names_;
     KeptSignatures signatures_;
     std::string_view model_;
+    std::string_view served_;       // not empty: instead of model_
     std::string_view id_;
     bool streams_ = false;
     bool distrusts_ = false;

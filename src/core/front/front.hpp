@@ -79,6 +79,10 @@ public:
     /// Writes the upstream path and query, from "/v1beta" on.
     virtual void write_path(std::string_view model, Output &out) const = 0;
 
+    /// Another model than the one asked for serves the request: answers name
+    /// it. Empty: the one asked for. Outlives the front.
+    virtual void serve_as(std::string_view) {}
+
     /// "GET" or "POST", for upstream.
     virtual std::string_view upstream_method() const = 0;
 

@@ -85,19 +85,24 @@ CandidateIndex::CandidateIndex(const std::vector<Credential> &credentials)
 {
     std::map<std::vector<std::string>, std::uint32_t> known;
 
-    for (const Credential &credential : credentials) {
-        auto [place, fresh] = known.emplace(credential.models,
+    std::vector<std::uint32_t> indices;
+
+    for (std::uint32_t i = 0; i < credentials.size(); ++i) {
+        if (!credentials[i].usable()) {
+            continue;
+        }
+
+        auto [place, fresh] = known.emplace(credentials[i].models,
             static_cast<std::uint32_t>(restrictions_.size()));
 
         if (fresh) {
-            restrictions_.push_back(credential.models);
+            restrictions_.push_back(credentials[i].models);
         }
 
+        indices.push_back(i);
         restriction_of_.push_back(place->second);
     }
 
-    std::vector<std::uint32_t> indices(credentials.size());
-    std::iota(indices.begin(), indices.end(), 0u);
     all_ = Candidates(std::move(indices), credentials);
 }
 
@@ -128,7 +133,7 @@ const Candidates &CandidateIndex::of(std::string_view model,
 
     for (std::uint32_t i = 0; i < restriction_of_.size(); ++i) {
         if (allowed[restriction_of_[i]] == '1') {
-            indices.push_back(i);
+            indices.push_back(static_cast<std::uint32_t>(all_[i]));
         }
     }
 

@@ -46,6 +46,7 @@ private:
 
 /// Models come from clients in any number, the ways in which credentials are
 /// restricted from the configuration: lists are kept per way, not per model.
+/// Credentials that are switched off or removed are in none.
 class CandidateIndex {
 public:
     CandidateIndex() = default;
@@ -61,7 +62,7 @@ private:
     static constexpr std::size_t max_lists = 64;
 
     std::vector<std::vector<std::string>> restrictions_;
-    std::vector<std::uint32_t> restriction_of_;     // by credential
+    std::vector<std::uint32_t> restriction_of_;     // by place in all_
     Candidates all_;
     std::map<std::string, Candidates> lists_;
 };

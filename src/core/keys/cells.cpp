@@ -13,11 +13,19 @@ namespace gw::keys {
 
 namespace {
 
-bool meaningless(const Cell &cell, std::int64_t now_ms)
-{
-    std::int64_t until_ms = unpack(cell.rest.load()).until_ms;
+/// A cell's words, as they were when somebody decided to take it over.
+struct Former {
+    std::uint64_t id = 0;
+    std::uint64_t rest = 0;
+    std::uint64_t when_ms = 0;
+};
 
-    return until_ms < now_ms - repeat_within_ms;
+bool meaningless(const Former &former, std::int64_t now_ms)
+{
+    std::int64_t last_ms = std::max(unpack(former.rest).until_ms,
+        static_cast<std::int64_t>(former.when_ms));
+
+    return last_ms < now_ms - repeat_within_ms;
 }
 
 std::string_view cut(std::string_view model)
@@ -43,6 +51,19 @@ std::string read_name(const ModelName &place)
     }
 
     return std::string(name, strnlen(name, ModelName::max_length));
+}
+
+bool is_name(const ModelName &place, std::string_view name)
+{
+    for (std::size_t i = 0; i <= name.size(); ++i) {
+        char c = __atomic_load_n(&place.name[i], __ATOMIC_RELAXED);
+
+        if (c != (i < name.size() ? name[i] : '\0')) {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 std::uint64_t id_of_name(std::string_view name)
@@ -87,25 +108,29 @@ Cell *CellTable::claim(std::uint64_t id, std::int64_t now_ms)
 
     for ( ;; ) {
         Cell *place = nullptr;
-        std::uint64_t holder = 0;
+        Former former;
 
         for (std::size_t i = 0; i < steps; ++i) {
             Cell &cell = at(id, i);
-            std::uint64_t seen = cell.id.load(std::memory_order_acquire);
+            Former seen;
+            seen.id = cell.id.load(std::memory_order_acquire);
 
-            if (seen == id) {
+            if (seen.id == id) {
                 return &cell;
             }
 
-            if (seen == 0) {
+            if (seen.id == 0) {
                 place = &cell;
-                holder = 0;
+                former = seen;
                 break;
             }
 
-            if (place == nullptr && meaningless(cell, now_ms)) {
+            seen.rest = cell.rest.load();
+            seen.when_ms = cell.rest_when_ms.load();
+
+            if (place == nullptr && meaningless(seen, now_ms)) {
                 place = &cell;
-                holder = seen;
+                former = seen;
             }
         }
 
@@ -113,7 +138,12 @@ Cell *CellTable::claim(std::uint64_t id, std::int64_t now_ms)
             return nullptr;
         }
 
-        if (place->id.compare_exchange_strong(holder, id)) {
+        if (place->id.compare_exchange_strong(former.id, id)) {
+            // Only what the former owner left: whoever has found the cell by
+            // its new id in the meantime keeps his.
+            place->rest.compare_exchange_strong(former.rest, 0);
+            place->rest_when_ms.compare_exchange_strong(former.when_ms, 0);
+
             // Should two workers have claimed two places, both go on with
             // the nearer one; the other is taken over some day.
             Cell *cell = find(id);
@@ -142,11 +172,43 @@ std::uint64_t ModelTable::remember(std::string_view model)
 
         if (place.id.compare_exchange_strong(holder, id) || holder == id) {
 
-            if (read_name(place) != name) {
+            if (!is_name(place, name)) {
                 write_name(place, name);
             }
 
             return index + 1;
+        }
+    }
+
+    return 0;
+}
+
+std::uint64_t ModelTable::remember_unproven(std::string_view model)
+{
+    if (std::uint64_t known = find(model)) {
+        return known;
+    }
+
+    std::size_t used = 0;
+
+    for (std::size_t i = 0; i < capacity_; ++i) {
+        used += names_[i].id.load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    }
+
+    return used < capacity_ / 2 ? remember(model) : 0;
+}
+
+std::uint64_t ModelTable::find(std::string_view model) const
+{
+    std::string_view name = cut(model);
+    std::uint64_t id = id_of_name(name);
+
+    for (std::size_t i = 0; i < capacity_ && !name.empty(); ++i) {
+        std::size_t index = (static_cast<std::size_t>(id) + i) % capacity_;
+        std::uint64_t holder = names_[index].id.load();
+
+        if (holder == id || holder == 0) {
+            return holder == id ? index + 1 : 0;
         }
     }
 

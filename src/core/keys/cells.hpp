@@ -31,13 +31,16 @@ public:
     /// nullptr: there is none.
     Cell *find(std::uint64_t id) const;
 
+    /// find() of this id follows.
+    void prefetch(std::uint64_t id) const { __builtin_prefetch(&at(id, 0)); }
+
     /// The cell of this id, or a free one made its own, or one whose rest
-    /// ended more than repeat_within_ms ago, when it no longer means
-    /// anything. nullptr: all in reach are needed.
+    /// ended, or was reset, more than repeat_within_ms ago, when it no longer
+    /// means anything. nullptr: all in reach are needed.
     Cell *claim(std::uint64_t id, std::int64_t now_ms);
 
-    const Cell *begin() const { return cells_; }
-    const Cell *end() const { return cells_ + capacity_; }
+    Cell *begin() const { return cells_; }
+    Cell *end() const { return cells_ + capacity_; }
 
 private:
     Cell &at(std::uint64_t id, std::size_t distance) const
@@ -62,6 +65,13 @@ public:
     /// Its index + 1, as Cell::model holds it; 0: no room, or no name. A
     /// long name is kept as its first ModelName::max_length bytes.
     std::uint64_t remember(std::string_view model);
+
+    /// The same of a name that may be invented: such names together take at
+    /// most half of the table.
+    std::uint64_t remember_unproven(std::string_view model);
+
+    /// The same of one that is there; 0: it is not.
+    std::uint64_t find(std::string_view model) const;
 
     /// Empty: none, or a worker died while it wrote it.
     std::string name_at(std::uint64_t index_plus_one) const;

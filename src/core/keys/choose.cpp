@@ -1,6 +1,6 @@
 // Which credential the next try goes out with. A few candidates are looked
-// at, whatever the pool's size; all of them only when those few rest.
-#include "core/keys/pool.hpp"
+// at, whatever the pool's size; more only when those few cannot be used.
+#include "core/keys/search.hpp"
 
 #include "core/base/text.hpp"
 #include "core/keys/mix.hpp"
@@ -13,6 +13,18 @@ namespace {
 
 /// 2^64 by the golden section: the step of SplitMix64's sequence.
 constexpr std::uint64_t golden = 0x9e3779b97f4a7c15u;
+
+/// Usable candidates of a large pool that are compared. Each is a few cache
+/// lines that nobody has touched for long, so fewer than max_looked_at.
+constexpr std::size_t enough = 8;
+
+/// Two that reserve the last place of a minute in the same moment may both
+/// step back from it.
+constexpr int reserve_attempts = 3;
+
+/// How long it is believed that all rest. Whatever ends a rest early writes
+/// to the journal, unless its worker is killed before it comes to that.
+constexpr std::int64_t shut_ms = 1000;
 
 /// Lamping and Veach, "A fast, minimal memory, consistent hash algorithm":
 /// when a bucket is added, only its own share moves. O(log buckets).
@@ -33,366 +45,386 @@ std::size_t jump_hash(std::uint64_t key, std::size_t buckets)
     return static_cast<std::size_t>(bucket);
 }
 
-bool is_quota(FailureClass failure)
+}
+
+Choice Pool::Search::run()
 {
-    return failure == FailureClass::rate_limit
-        || failure == FailureClass::daily_quota;
-}
-
-}
-
-Pool::Standing Pool::standing(const Credential &credential,
-    std::uint64_t model_hash, std::int64_t now_ms) const
-{
-    Standing standing;
-
-    auto heed = [&standing, now_ms](const Word &word) {
-        Rest rest = unpack(word.load(std::memory_order_relaxed));
-
-        if (!rest.active(now_ms)) {
-            return false;
-        }
-
-        standing.back_at_ms = std::max(standing.back_at_ms, rest.until_ms);
-        standing.quota = standing.quota || is_quota(rest.failure);
-
-        return true;
-    };
-
-    if (KeyRecord *record = record_of(credential)) {
-        if (heed(record->rest)) {
-            standing.refused = true;
-            return standing;
-        }
-    }
-
-    if (Cell *cell = cells_.find(
-            CellTable::id_of(credential.id, model_hash)))
-    {
-        heed(cell->rest);
-    }
-
-    if (credential.project_id == credential.id) {
-        return standing;
-    }
-
-    if (Cell *cell = cells_.find(
-            CellTable::id_of(credential.project_id, model_hash)))
-    {
-        heed(cell->rest);
-    }
-
-    return standing;
-}
-
-/// One call of choose(). Places are positions among the candidates.
-class Pool::Search {
-public:
-    Search(Pool &pool, const Candidates &candidates, const Wanted &wanted)
-        : pool_(pool), candidates_(candidates), wanted_(wanted),
-          model_hash_(hash64(wanted.model)),
-          ticket_(pool.header_->ticket.load(std::memory_order_relaxed) + 1)
-    {
-    }
-
-    Choice run()
-    {
-        std::size_t place = nowhere;
-
-        if (pool_.options_.sticky && wanted_.sticky != 0) {
-            std::size_t own = jump_hash(wanted_.sticky, candidates_.size());
-            place = usable(own) ? own : nowhere;
-        }
-
-        if (place == nowhere) {
-            place = near();
-        }
-
-        if (place == nowhere) {
-            place = anywhere();
-        }
-
-        if (place != nowhere) {
-            choice_.credential = candidates_[place];
-            record(place).last_ticket.store(
-                pool_.header_->ticket.fetch_add(1) + 1,
-                std::memory_order_relaxed);
-        }
+    if (!wanted_.soonest && still_shut()) {
+        choice_.shortage = facts_.shut.shortage;
+        choice_.back_at_ms = facts_.shut.back_at_ms;
+        choice_.trail = facts_.shut.trail;
+        keep();
 
         return choice_;
     }
 
-private:
-    static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
-
-    const Credential &credential(std::size_t place) const
-    {
-        return pool_.credentials_[candidates_[place]];
+    if (!(sticky() && own()) && !any()) {
+        report();
     }
 
-    KeyRecord &record(std::size_t place) const
-    {
-        return pool_.keys_[credential(place).slot];
+    keep();
+
+    return choice_;
+}
+
+bool Pool::Search::own()
+{
+    std::size_t place = jump_hash(wanted_.sticky, candidates_.size());
+    Look own;
+
+    if (!small()) {
+        prefetch(place, 1);
     }
 
-    bool small() const { return candidates_.size() <= max_looked_at; }
+    return look(place, own) && take(own);
+}
 
-    Balance balance() const { return pool_.options_.balance; }
+bool Pool::Search::any()
+{
+    do {
+        begin_round();
 
-    /// Round robin in the configured order: the first usable one is it.
-    bool in_order() const
-    {
-        return balance() == Balance::round_robin && candidates_.even();
+        Look best;
+
+        if (!draw(best) && !walk(best)) {
+            best = soonest_;
+        }
+
+        if (best.place == nowhere) {
+            return false;
+        }
+
+        if (take(best)) {
+            return true;
+        }
+
+    } while (lost_count_ < most_lost);
+
+    return false;
+}
+
+void Pool::Search::begin_round()
+{
+    Step *end = choice_.trail.steps + choice_.trail.count;
+
+    choice_.trail.count = static_cast<std::size_t>(
+        std::remove_if(choice_.trail.steps, end, [](const Step &step) {
+            return step.why != Why::lost;
+        }) - choice_.trail.steps);
+
+    soonest_ = Look();
+    back_at_ms_ = 0;
+    on_quota_ = false;
+    some_tried_ = false;
+    all_refused_ = true;
+    all_rest_ = true;
+}
+
+bool Pool::Search::draw(Look &best)
+{
+    bool turns = balance() == Balance::round_robin
+        && !candidates_.even();
+    bool chances = balance() == Balance::random && !small();
+
+    if (!turns && !chances) {
+        return false;
     }
 
-    bool tried(std::size_t place) const
-    {
-        const std::size_t *end = wanted_.tried + wanted_.tried_count;
+    drawing_ = true;
 
-        return std::find(wanted_.tried, end, candidates_[place]) != end;
+    for (std::size_t i = 0; i < max_looked_at; ++i) {
+        std::size_t place = turns ? candidates_.by_turn(next_turn())
+            : candidates_.by_chance(mix(wanted_.random + i * golden));
+
+        if (!small()) {
+            prefetch(place, 1);
+        }
+
+        if (look(place, best)) {
+            drawing_ = false;
+            return true;
+        }
     }
 
-    Standing look(std::size_t place)
-    {
-        ++choice_.looked_at;
+    best = Look();
+    drawing_ = false;
+    begin_round();
 
-        return pool_.standing(credential(place), model_hash_,
+    return false;
+}
+
+bool Pool::Search::walk(Look &best)
+{
+    // What comes after a long gap must not have the turns of the whole gap.
+    bool first_will_do = candidates_.even() && balance() != Balance::random;
+    std::size_t width = in_order() ? 1 : enough;
+    std::size_t start = first();
+    std::size_t usable = 0;
+    std::size_t skipped = 0;
+    std::uint64_t weight = 0;
+
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+
+        if (!small()) {
+            if (i % enough == 0) {
+                prefetch(start + i, width);
+            }
+
+            if (usable >= (i < max_looked_at || !first_will_do
+                           ? enough : 1))
+            {
+                break;
+            }
+        }
+
+        Look one;
+
+        if (!look((start + i) % candidates_.size(), one)) {
+            continue;
+        }
+
+        if (usable++ == 0) {
+            best = one;
+            skipped = i;
+
+            if (in_order()) {
+                break;
+            }
+        }
+
+        if (balance() == Balance::random) {
+            weight += weight_of(one.place);
+
+            if (mix(wanted_.random + i * golden) % weight
+                < weight_of(one.place))
+            {
+                best = one;
+            }
+
+        } else if (one.place != best.place && better(one, best)) {
+            best = one;
+        }
+    }
+
+    // The turns of those that cannot be used are over too. Else the first
+    // one behind a row of them would get all of their turns.
+    if (skipped != 0
+        && (in_order() || (!small() && skipped >= max_looked_at)))
+    {
+        next_turn(skipped);
+    }
+
+    // What comes into view with the next request has time to arrive.
+    if (!small() && first_will_do) {
+        prefetch(start + skipped + width, 1);
+    }
+
+    return usable != 0;
+}
+
+std::size_t Pool::Search::first()
+{
+    if (balance() == Balance::random) {
+        return small() ? 0 : candidates_.by_chance(wanted_.random);
+    }
+
+    return in_order() || !small() ? candidates_.by_turn(next_turn()) : 0;
+}
+
+void Pool::Search::prefetch(std::size_t from, std::size_t count) const
+{
+    // A single one is as good as taken, and then counted.
+    std::size_t bytes = count == 1 ? sizeof(UseRecord) : looked_into();
+
+    for (std::size_t i = 0; i < count; ++i) {
+        const Brief &key = brief((from + i) % candidates_.size());
+        std::uint64_t id = CellTable::id_of(key.project_id, model_hash_);
+
+        __builtin_prefetch(&pool_.keys_[key.slot]);
+        pool_.cells_.prefetch(id);
+        pool_.uses_.prefetch(id, bytes);
+    }
+}
+
+bool Pool::Search::take(const Look &best)
+{
+    const Brief &key = brief(best.place);
+    std::size_t index = candidates_[best.place];
+    Step taken;
+    taken.credential = static_cast<std::uint32_t>(index);
+    taken.failure = best.rest.failure;
+    taken.back_at_ms = best.rest.until_ms;
+
+    if (!small()) {
+        pool_.uses_.prefetch(best.use_id, sizeof(UseRecord));
+    }
+
+    bool reserved = !counts() || reserve_quota(key, taken);
+
+    if (Step *step = step_of(index)) {
+        *step = taken;
+    } else {
+        choice_.trail.add(taken);
+    }
+
+    if (!reserved) {
+        lost_[lost_count_++] = best.place;
+        on_quota_ = true;
+        note_end(taken.back_at_ms);
+        return false;
+    }
+
+    choice_.credential = index;
+    record(best.place).last_ticket.store(
+        pool_.header_->ticket.fetch_add(1) + 1,
+        std::memory_order_relaxed);
+
+    return true;
+}
+
+bool Pool::Search::reserve_quota(const Brief &key, Step &step)
+{
+    UseRecord &use = pool_.uses_.claim(
+        CellTable::id_of(key.project_id, model_hash_), key.project_id,
+        facts_.index, wanted_.now_ms);
+    Limits limits = known_limits(&use, facts_.limits, wanted_.now_ms);
+    QuotaStanding quota;
+
+    for (int i = 0; i < reserve_attempts && quota.open; ++i) {
+
+        if (reserve(use, limits, wanted_.tokens, share_, wanted_.now_ms,
+                choice_.reservation))
+        {
+            pool_.uses_.mark(use);
+            return true;
+        }
+
+        quota = quota_standing(&use, limits, wanted_.tokens, share_,
             wanted_.now_ms);
     }
 
-    bool usable(std::size_t place)
-    {
-        return !tried(place) && look(place).back_at_ms == 0;
+    step.why = Why::lost;
+    step.failure = FailureClass::none;
+    step.back_at_ms = quota.back_at_ms;
+
+    return false;
+}
+
+void Pool::Search::report()
+{
+    if (some_tried_) {
+        choice_.shortage = Shortage::all_tried;
+        return;
     }
 
-    std::uint64_t next_turn(std::uint64_t turns = 1)
-    {
-        return pool_.header_->cursor.fetch_add(turns,
-            std::memory_order_relaxed);
+    choice_.back_at_ms = back_at_ms_;
+
+    if (on_quota_) {
+        choice_.shortage = Shortage::resting_on_quota;
+    } else {
+        choice_.shortage = all_refused_
+            ? Shortage::all_invalid : Shortage::resting;
     }
 
-    /// Whether to take `place` rather than `best`, by what is remembered of
-    /// both.
-    bool better(std::size_t place, std::size_t best) const
-    {
-        std::uint64_t used = last_ticket(place);
-        std::uint64_t best_used = last_ticket(best);
-        std::uint64_t weight = credential(place).weight;
-        std::uint64_t best_weight = credential(best).weight;
+    if (!small() && all_rest_ && lost_count_ == 0) {
+        shut();
+    }
+}
 
-        if (balance() == Balance::least_used) {
-            std::uint64_t load = requests(place) * best_weight;
-            std::uint64_t best_load = requests(best) * weight;
+bool Pool::Search::still_shut() const
+{
+    const Shut &shut = facts_.shut;
 
-            if (load != best_load) {
-                return load < best_load;
-            }
-        }
+    return wanted_.now_ms < shut.until_ms
+        && wanted_.now_ms + shut_ms >= shut.until_ms
+        && journal_next_ == shut.journal_next
+        && keys_version_ == shut.keys_version;
+}
 
-        // Never used first, in configured order.
-        if (used == 0 || best_used == 0) {
-            return best_used != 0;
-        }
+void Pool::Search::shut()
+{
+    Shut &shut = facts_.shut;
+    shut.until_ms = wanted_.now_ms + shut_ms;
 
-        return age(used) * weight > age(best_used) * best_weight;
+    if (back_at_ms_ != 0) {
+        shut.until_ms = std::min(shut.until_ms, back_at_ms_);
     }
 
-    std::uint64_t last_ticket(std::size_t place) const
-    {
-        return record(place).last_ticket.load(std::memory_order_relaxed);
+    shut.journal_next = journal_next_;
+    shut.keys_version = keys_version_;
+    shut.shortage = choice_.shortage;
+    shut.back_at_ms = choice_.back_at_ms;
+    shut.trail = choice_.trail;
+}
+
+void Pool::Search::keep() const
+{
+    if (!counts()) {
+        return;
     }
 
-    std::uint64_t requests(std::size_t place) const
-    {
-        return record(place).requests.load(std::memory_order_relaxed);
+    std::uint64_t ids[Trail::most];
+
+    for (std::size_t i = 0; i < choice_.trail.count; ++i) {
+        ids[i] = pool_.briefs_[choice_.trail.steps[i].credential].id;
     }
 
-    /// Measured from the ticket this choice would draw, so that a heavy key
-    /// may be chosen twice in a row; its share is then that of its weight but
-    /// for rounding. Another worker may have drawn tickets since.
-    std::uint64_t age(std::uint64_t ticket) const
-    {
-        return ticket_ > ticket ? ticket_ - ticket : 0;
-    }
+    pool_.trails_.keep(wanted_.now_ms, wanted_.request, facts_.index,
+        choice_.trail, ids);
+}
 
-    /// Among at most max_looked_at.
-    std::size_t near()
-    {
-        switch (balance()) {
+Pool::ModelFacts &Pool::facts_of(std::string_view model, std::uint64_t hash)
+{
+    ModelFacts &facts = facts_[hash % facts_.size()];
+    std::uint64_t generation = header_->generation.load(
+        std::memory_order_relaxed);
 
-        case Balance::round_robin:
-            return candidates_.even() ? by_window() : by_turns();
+    if (facts.hash != hash || facts.generation != generation) {
+        facts = ModelFacts();
+        facts.hash = hash;
+        facts.generation = generation;
 
-        case Balance::random:
-            // Of few, anywhere() draws among the usable ones at once.
-            return small() ? nowhere : by_chance();
-
-        case Balance::headroom:
-        case Balance::least_used:
-            break;
-        }
-
-        return by_window();
-    }
-
-    /// A window that moves on by one with each request, so that every
-    /// candidate comes into view as often as any other.
-    std::size_t by_window()
-    {
-        if (in_order() || !small()) {
-            start_ = candidates_.by_turn(next_turn());
-        }
-
-        std::size_t size = std::min(candidates_.size(), max_looked_at);
-        std::size_t best = nowhere;
-
-        for (std::size_t i = 0; i < size; ++i) {
-            std::size_t place = at(i);
-
-            if (!usable(place)) {
-                continue;
-            }
-
-            if (in_order()) {
-                skip(i);
-                return place;
-            }
-
-            if (best == nowhere || better(place, best)) {
-                best = place;
-            }
-        }
-
-        return best;
-    }
-
-    std::size_t by_turns()
-    {
-        for (std::size_t i = 0; i < max_looked_at; ++i) {
-            std::size_t place = candidates_.by_turn(next_turn());
-
-            if (usable(place)) {
-                return place;
-            }
-        }
-
-        return nowhere;
-    }
-
-    std::size_t by_chance()
-    {
-        for (std::size_t i = 0; i < max_looked_at; ++i) {
-            std::size_t place = candidates_.by_chance(
-                mix(wanted_.random + i * golden));
-
-            if (usable(place)) {
-                return place;
-            }
-        }
-
-        return nowhere;
-    }
-
-    /// The best of all; or why there is none.
-    std::size_t anywhere()
-    {
-        std::size_t best = nowhere;
-        std::uint64_t weight = 0;
-        bool all_tried = false;
-        bool all_refused = true;
-        bool quota = false;
-
-        for (std::size_t i = 0; i < candidates_.size(); ++i) {
-            std::size_t place = at(i);
-            Standing standing = look(place);
-
-            if (standing.back_at_ms != 0) {
-                all_refused = all_refused && standing.refused;
-                quota = quota || standing.quota;
-                note_end(standing.back_at_ms);
-                continue;
-            }
-
-            if (tried(place)) {
-                all_tried = true;
-                continue;
-            }
-
-            if (best == nowhere) {
-                best = place;
-                skip(i);
-
-                if (in_order()) {
-                    break;
-                }
-            }
-
-            if (balance() == Balance::random) {
-                weight += credential(place).weight;
-
-                if (mix(wanted_.random + i * golden) % weight
-                    < credential(place).weight)
-                {
-                    best = place;
-                }
-
-            } else if (place != best && better(place, best)) {
-                best = place;
-            }
-        }
-
-        if (best != nowhere) {
-            choice_.back_at_ms = 0;
-
-        } else if (all_tried) {
-            choice_.shortage = Shortage::all_tried;
-            choice_.back_at_ms = 0;
-
-        } else if (quota) {
-            choice_.shortage = Shortage::resting_on_quota;
-
-        } else {
-            choice_.shortage = all_refused
-                ? Shortage::all_invalid : Shortage::resting;
-        }
-
-        return best;
-    }
-
-    std::size_t at(std::size_t distance) const
-    {
-        return (start_ + distance) % candidates_.size();
-    }
-
-    /// The turns of those that rest are over too. Else the first one behind a
-    /// row of resting ones would get all of their turns.
-    void skip(std::size_t candidates)
-    {
-        if (candidates != 0 && (in_order() || !small())) {
-            next_turn(candidates);
+        if (!model.empty()) {
+            facts.limits = options_.quotas.of(model);
         }
     }
 
-    void note_end(std::int64_t end_ms)
-    {
-        if (end_ms != no_end_ms
-            && (choice_.back_at_ms == 0 || end_ms < choice_.back_at_ms))
-        {
-            choice_.back_at_ms = end_ms;
-        }
+    // Usage goes to other hosts under the model's name, and they must hear of
+    // it before the first answer. Of names that clients invent only so many
+    // are kept.
+    if (facts.index == 0) {
+        facts.index = models_.remember_unproven(model);
     }
 
-    Pool &pool_;
-    const Candidates &candidates_;
-    const Wanted &wanted_;
-    std::uint64_t model_hash_;
-    std::uint64_t ticket_;
-    std::size_t start_ = 0;
-    Choice choice_;
-};
+    return facts;
+}
+
+void Pool::refresh_briefs()
+{
+    std::uint64_t generation = header_->generation.load(
+        std::memory_order_relaxed);
+
+    if (briefs_generation_ == generation && briefs_version_ == seen_version_) {
+        return;
+    }
+
+    briefs_.clear();
+    briefs_.reserve(credentials_.size());
+
+    for (const Credential &credential : credentials_) {
+        briefs_.push_back({ credential.id, credential.project_id,
+                            credential.slot, credential.weight });
+    }
+
+    briefs_generation_ = generation;
+    briefs_version_ = seen_version_;
+}
 
 Choice Pool::choose(const Wanted &wanted)
 {
+    refresh(wanted.now_ms);
+    refresh_briefs();
+
     const Candidates &candidates = candidates_.of(wanted.model,
         credentials_);
 
@@ -402,7 +434,10 @@ Choice Pool::choose(const Wanted &wanted)
         return choice;
     }
 
-    return Search(*this, candidates, wanted).run();
+    std::uint64_t hash = hash64(wanted.model);
+
+    return Search(*this, candidates, wanted, hash,
+        facts_of(wanted.model, hash)).run();
 }
 
 }

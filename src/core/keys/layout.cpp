@@ -3,23 +3,39 @@
 #include "core/keys/cells.hpp"
 #include "core/keys/pool.hpp"
 #include "core/keys/regions.hpp"
+#include "core/keys/wipe.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <type_traits>
+#include <vector>
 
 namespace gw::keys {
 
 // Nothing here has a constructor that does more than zeroes already do, and
 // each part keeps the alignment of the next.
-static_assert(std::is_standard_layout_v<Header>
-              && std::is_standard_layout_v<KeyRecord>
-              && std::is_standard_layout_v<Cell>
-              && std::is_standard_layout_v<ModelName>
-              && std::is_standard_layout_v<LimitRecord>);
-static_assert(std::is_trivially_destructible_v<Header>
-              && std::is_trivially_destructible_v<LimitRecord>);
+template <typename Record>
+constexpr bool fit_for_shared_memory = std::is_standard_layout_v<Record>
+    && std::is_trivially_destructible_v<Record>;
+
+static_assert(fit_for_shared_memory<Header>
+              && fit_for_shared_memory<KeyRecord>
+              && fit_for_shared_memory<Cell>
+              && fit_for_shared_memory<ModelName>
+              && fit_for_shared_memory<LimitRecord>
+              && fit_for_shared_memory<UseRecord>
+              && fit_for_shared_memory<AddedRecord>
+              && fit_for_shared_memory<JournalEntry>
+              && fit_for_shared_memory<TrailRecord>
+              && fit_for_shared_memory<SeriesRecord>
+              && fit_for_shared_memory<Histograms>);
 static_assert(sizeof(Header) % 64 == 0 && sizeof(KeyRecord) % 64 == 0
-              && 2 * sizeof(Cell) % 64 == 0 && sizeof(ModelName) % 64 == 0);
+              && sizeof(Cell) % 64 == 0 && sizeof(ModelName) % 64 == 0
+              && sizeof(LimitRecord) % 64 == 0 && sizeof(UseRecord) % 64 == 0
+              && sizeof(AddedRecord) % 64 == 0
+              && sizeof(JournalEntry) % 64 == 0
+              && sizeof(TrailRecord) % 64 == 0
+              && 4 * sizeof(SeriesRecord) % 64 == 0);
 
 namespace {
 
@@ -31,15 +47,22 @@ constexpr std::uint32_t most_keys = 1u << 24;
 struct Profile {
     std::uint32_t cells_per_key;
     std::uint32_t least_cells;
+    std::uint32_t quarter_uses_per_key;
+    std::uint32_t least_uses;
+    std::uint32_t keys_per_added;
+    std::uint32_t least_added;
     std::uint32_t models;
     std::uint32_t limits;
+    std::uint32_t events;
+    std::uint32_t trails;
+    std::uint32_t series;
 };
 
 constexpr Profile profiles[] = {
-    { 8, 1024, 256, 4096 },
-    { 4, 512, 128, 1024 },
-    { 2, 128, 64, 256 },
-    { 1, 64, 16, 64 }
+    { 8, 1024, 16, 4096, 8, 1024, 256, 4096, 4096, 64, 4096 },
+    { 4, 512, 8, 512, 8, 128, 128, 1024, 1024, 64, 1024 },
+    { 2, 128, 4, 128, 8, 32, 64, 128, 256, 16, 256 },
+    { 1, 64, 2, 32, 8, 8, 16, 32, 32, 4, 32 }
 };
 
 std::uint32_t power_of_two_from(std::uint64_t number)
@@ -53,16 +76,44 @@ std::uint32_t power_of_two_from(std::uint64_t number)
     return power;
 }
 
-Layout layout_of(std::uint32_t keys, const Profile &profile)
+/// More keys than that are configured, not added one by one.
+constexpr std::uint32_t most_added = 4096;
+
+/// Of so many slots for keys, those for keys added at run time come on top of
+/// the configured ones.
+std::uint32_t added_of(std::uint32_t slots, const Profile &profile)
+{
+    return std::max(profile.least_added,
+        std::min(slots / profile.keys_per_added, most_added));
+}
+
+Layout layout_of(std::uint32_t slots, const Profile &profile)
 {
     Layout layout;
-    layout.key_capacity = keys;
+    layout.key_capacity = slots;
     layout.cell_capacity = std::max(profile.least_cells,
-        power_of_two_from(std::uint64_t{keys} * profile.cells_per_key));
+        power_of_two_from(std::uint64_t{slots} * profile.cells_per_key));
     layout.model_capacity = profile.models;
     layout.limit_capacity = profile.limits;
+    layout.use_capacity = std::max(profile.least_uses, power_of_two_from(
+        std::uint64_t{slots} * profile.quarter_uses_per_key / 4));
+    layout.added_capacity = added_of(slots, profile);
+    layout.journal_capacity = profile.events;
+    layout.trail_capacity = profile.trails;
+    layout.metric_capacity = profile.series;
 
     return layout;
+}
+
+bool has_room(const Layout &layout, std::uint64_t keys)
+{
+    return layout.key_capacity >= keys + layout.added_capacity;
+}
+
+/// The words of UseTable's bits, in whole lines.
+std::size_t dirty_words(std::size_t uses)
+{
+    return (uses + 511) / 512 * 8;
 }
 
 void copy_word(Word &to, const Word &from)
@@ -75,9 +126,12 @@ std::uint64_t until_of(const Cell *cell)
     return static_cast<std::uint64_t>(unpack(cell->rest.load()).until_ms);
 }
 
-/// Those named last come first, should there be fewer places.
-void migrate_keys(const Regions &to, const Regions &from)
+/// Those named last come first, should there be fewer places. Gives the new
+/// slot + 1 of each old one; 0: it has none.
+std::vector<std::uint32_t> migrate_keys(const Regions &to,
+    const Regions &from)
 {
+    std::vector<std::uint32_t> slots(from.header->key_capacity);
     std::vector<const KeyRecord *> records;
 
     for (std::uint32_t i = 0; i < from.header->key_capacity; ++i) {
@@ -98,6 +152,7 @@ void migrate_keys(const Regions &to, const Regions &from)
         KeyRecord &record = to.keys[i];
 
         copy_word(record.rest, records[i]->rest);
+        copy_word(record.rest_when_ms, records[i]->rest_when_ms);
         copy_word(record.last_ticket, records[i]->last_ticket);
         copy_word(record.last_used_ms, records[i]->last_used_ms);
         copy_word(record.requests, records[i]->requests);
@@ -105,19 +160,45 @@ void migrate_keys(const Regions &to, const Regions &from)
         copy_word(record.present, records[i]->present);
         copy_word(record.id, records[i]->id);
         // Not in_flight: those tries end in the old memory.
+
+        slots[static_cast<std::size_t>(records[i] - from.keys)]
+            = static_cast<std::uint32_t>(i + 1);
     }
+
+    return slots;
 }
 
+/// From the old index of a model's name to the new.
+class ModelMap {
+public:
+    ModelMap(const Regions &to, const Regions &from)
+        : to_(to.models, to.header->model_capacity),
+          from_(from.models, from.header->model_capacity)
+    {
+    }
+
+    std::uint64_t operator()(std::uint64_t index_plus_one)
+    {
+        return to_.remember(from_.name_at(index_plus_one));
+    }
+
+private:
+    ModelTable to_;
+    ModelTable from_;
+};
+
 /// The longest rests come first.
-void migrate_cells(const Regions &to, const Regions &from)
+void migrate_cells(const Regions &to, const Regions &from, ModelMap &models)
 {
     CellTable cells(to.cells, to.header->cell_capacity);
-    ModelTable models(to.models, to.header->model_capacity);
-    ModelTable old_models(from.models, from.header->model_capacity);
     std::vector<const Cell *> old;
 
     for (std::uint32_t i = 0; i < from.header->cell_capacity; ++i) {
-        if (from.cells[i].id.load() != 0 && from.cells[i].rest.load() != 0) {
+        // One that was reset says so to other hosts.
+        if (from.cells[i].id.load() != 0
+            && (from.cells[i].rest.load() != 0
+                || from.cells[i].rest_when_ms.load() != 0))
+        {
             old.push_back(&from.cells[i]);
         }
     }
@@ -137,9 +218,9 @@ void migrate_cells(const Regions &to, const Regions &from)
         }
 
         copy_word(place->rest, cell->rest);
+        copy_word(place->rest_when_ms, cell->rest_when_ms);
         copy_word(place->owner, cell->owner);
-        place->model.store(
-            models.remember(old_models.name_at(cell->model.load())));
+        place->model.store(models(cell->model.load()));
     }
 }
 
@@ -149,19 +230,96 @@ void migrate_limits(const Regions &to, const Regions &from)
         LimitTable(from.limits, from.header->limit_capacity));
 }
 
+void migrate_uses(const Regions &to, const Regions &from, ModelMap &models)
+{
+    UseTable(to.uses, to.dirty_uses, to.header->use_capacity).copy_from(
+        UseTable(from.uses, from.dirty_uses, from.header->use_capacity),
+        models);
+}
+
+/// Keys that are gone come last: should there be fewer places, the news that
+/// they are gone is what is lost.
+void migrate_added(const Regions &to, const Regions &from)
+{
+    AddedTable added(to.added, to.header->added_capacity);
+    AddedTable old(from.added, from.header->added_capacity);
+
+    for (bool removed : { false, true }) {
+        for (std::size_t i = 0; i < old.capacity(); ++i) {
+            std::optional<KeyChange> change = old.at(i);
+
+            if (change && change->removed == removed) {
+                bool full = false;
+                added.write(*change, full);
+                wipe(change->secret);
+            }
+        }
+    }
+}
+
+void copy_histogram(Histogram &to, const Histogram &from)
+{
+    for (std::size_t i = 0; i < Histogram::bounds + 1; ++i) {
+        copy_word(to.buckets[i], from.buckets[i]);
+    }
+
+    copy_word(to.sum_ms, from.sum_ms);
+}
+
+void migrate_metrics(const Regions &to, const Regions &from,
+    ModelMap &models, const std::vector<std::uint32_t> &slots)
+{
+    MetricTable metrics(to.series, to.histograms,
+        to.header->metric_capacity);
+    MetricTable old(from.series, from.histograms,
+        from.header->metric_capacity);
+
+    for (const MetricTable::Value &value : old.values()) {
+        Series series = value.series;
+        series.model = static_cast<std::uint16_t>(models(series.model));
+        series.credential =
+            series.credential != 0 && series.credential <= slots.size()
+                ? slots[series.credential - 1] : 0;
+        metrics.add(series, value.count);
+    }
+
+    for (std::size_t i = 0; i < histogram_operations; ++i) {
+        auto operation = static_cast<std::uint8_t>(i);
+
+        copy_histogram(metrics.latency(operation), old.latency(operation));
+        copy_histogram(metrics.first_token(operation),
+            old.first_token(operation));
+    }
+}
+
 }
 
 Regions regions_of(void *memory)
 {
     Regions regions;
-    regions.header = static_cast<Header *>(memory);
-    regions.keys = reinterpret_cast<KeyRecord *>(regions.header + 1);
-    regions.cells = reinterpret_cast<Cell *>(
-        regions.keys + regions.header->key_capacity);
-    regions.models = reinterpret_cast<ModelName *>(
-        regions.cells + regions.header->cell_capacity);
-    regions.limits = reinterpret_cast<LimitRecord *>(
-        regions.models + regions.header->model_capacity);
+    auto *place = static_cast<char *>(memory);
+
+    auto take = [&place](auto *&region, std::size_t count) {
+        using Record = std::remove_reference_t<decltype(*region)>;
+        region = reinterpret_cast<Record *>(place);
+        place += count * sizeof(Record);
+    };
+
+    take(regions.header, 1);
+
+    const Header &header = *regions.header;
+
+    take(regions.keys, header.key_capacity);
+    take(regions.cells, header.cell_capacity);
+    take(regions.models, header.model_capacity);
+    take(regions.limits, header.limit_capacity);
+    take(regions.uses, header.use_capacity);
+    take(regions.dirty_uses, dirty_words(header.use_capacity));
+    take(regions.added, header.added_capacity);
+    take(regions.journal, header.journal_capacity);
+    take(regions.trails, header.trail_capacity);
+    take(regions.series, header.metric_capacity);
+    take(regions.histograms, 1);
 
     return regions;
 }
@@ -169,10 +327,17 @@ Regions regions_of(void *memory)
 Layout Layout::for_keys(std::size_t keys)
 {
     // A quarter more, and then the next power of two.
-    std::uint64_t wanted = std::uint64_t{keys} + keys / 4;
+    std::uint64_t wanted = std::max<std::uint64_t>(least_keys,
+        std::uint64_t{keys} + keys / 4);
+    std::uint32_t slots = power_of_two_from(wanted);
 
-    return layout_of(std::max(least_keys, power_of_two_from(wanted)),
-        profiles[0]);
+    while (slots < most_keys
+           && !has_room(layout_of(slots, profiles[0]), wanted))
+    {
+        slots *= 2;
+    }
+
+    return layout_of(slots, profiles[0]);
 }
 
 Layout Layout::within(std::size_t bytes, std::size_t keys)
@@ -181,13 +346,16 @@ Layout Layout::within(std::size_t bytes, std::size_t keys)
     // the layout of a zone whose size the operator has fixed.
     for (const Profile &profile : profiles) {
 
-        for (std::uint32_t capacity = most_keys; capacity >= least_keys
-             && capacity >= keys; capacity /= 2)
+        for (std::uint32_t slots = most_keys; slots >= least_keys; slots /= 2)
         {
-            Layout layout = layout_of(capacity, profile);
+            Layout layout = layout_of(slots, profile);
 
             if (layout.bytes() > bytes) {
                 continue;
+            }
+
+            if (!has_room(layout, keys)) {
+                break;
             }
 
             for ( ;; ) {
@@ -203,18 +371,24 @@ Layout Layout::within(std::size_t bytes, std::size_t keys)
         }
     }
 
-    std::uint64_t exact = (std::uint64_t{keys} + 15) / 16 * 16;
+    const Profile &poorest = profiles[std::size(profiles) - 1];
+    std::uint64_t exact = std::uint64_t{keys} + keys / poorest.keys_per_added
+        + poorest.least_added;
+    exact = (exact + 15) / 16 * 16;
 
-    if (exact != 0 && exact <= most_keys) {
-        Layout layout = layout_of(static_cast<std::uint32_t>(exact),
-            profiles[std::size(profiles) - 1]);
+    if (exact <= most_keys) {
+        Layout layout = layout_of(static_cast<std::uint32_t>(exact), poorest);
+
+        while (!has_room(layout, keys)) {
+            --layout.added_capacity;
+        }
 
         if (layout.bytes() <= bytes) {
             return layout;
         }
     }
 
-    return Layout{ 0, 0, 0, 0 };
+    return Layout{};
 }
 
 std::size_t Layout::bytes() const
@@ -223,7 +397,14 @@ std::size_t Layout::bytes() const
         + std::size_t{key_capacity} * sizeof(KeyRecord)
         + std::size_t{cell_capacity} * sizeof(Cell)
         + std::size_t{model_capacity} * sizeof(ModelName)
-        + std::size_t{limit_capacity} * sizeof(LimitRecord);
+        + std::size_t{limit_capacity} * sizeof(LimitRecord)
+        + std::size_t{use_capacity} * sizeof(UseRecord)
+        + dirty_words(use_capacity) * sizeof(Word)
+        + std::size_t{added_capacity} * sizeof(AddedRecord)
+        + std::size_t{journal_capacity} * sizeof(JournalEntry)
+        + std::size_t{trail_capacity} * sizeof(TrailRecord)
+        + std::size_t{metric_capacity} * sizeof(SeriesRecord)
+        + sizeof(Histograms);
 }
 
 void Pool::format(void *memory, const Layout &layout)
@@ -235,6 +416,11 @@ void Pool::format(void *memory, const Layout &layout)
     header->cell_capacity = layout.cell_capacity;
     header->model_capacity = layout.model_capacity;
     header->limit_capacity = layout.limit_capacity;
+    header->use_capacity = layout.use_capacity;
+    header->added_capacity = layout.added_capacity;
+    header->journal_capacity = layout.journal_capacity;
+    header->trail_capacity = layout.trail_capacity;
+    header->metric_capacity = layout.metric_capacity;
     header->magic = layout_magic;
 }
 
@@ -247,7 +433,12 @@ bool Pool::formatted(const void *memory, const Layout &layout)
         && header->key_capacity == layout.key_capacity
         && header->cell_capacity == layout.cell_capacity
         && header->model_capacity == layout.model_capacity
-        && header->limit_capacity == layout.limit_capacity;
+        && header->limit_capacity == layout.limit_capacity
+        && header->use_capacity == layout.use_capacity
+        && header->added_capacity == layout.added_capacity
+        && header->journal_capacity == layout.journal_capacity
+        && header->trail_capacity == layout.trail_capacity
+        && header->metric_capacity == layout.metric_capacity;
 }
 
 void Pool::migrate(void *to, const void *from)
@@ -256,16 +447,28 @@ void Pool::migrate(void *to, const void *from)
     // Only read from; workers of the old configuration go on in it.
     Regions source = regions_of(const_cast<void *>(from));
 
-    for (Word Header::*word : { &Header::ticket, &Header::cursor,
-                                &Header::generation, &Header::requests,
-                                &Header::answered, &Header::cells_lost })
+    for (std::size_t i = 0; i < turn_cursors; ++i) {
+        copy_word(target.header->cursors[i], source.header->cursors[i]);
+    }
+
+    for (Word Header::*word : { &Header::ticket, &Header::generation,
+                                &Header::requests, &Header::answered,
+                                &Header::cells_lost, &Header::keys_version,
+                                &Header::hosts, &Header::clock_offset_ms,
+                                // Events so far are lost, and a reader who
+                                // comes from the old memory notices.
+                                &Header::journal_next })
     {
         copy_word(target.header->*word, source.header->*word);
     }
 
-    migrate_keys(target, source);
-    migrate_cells(target, source);
+    ModelMap models(target, source);
+
+    migrate_cells(target, source, models);
     migrate_limits(target, source);
+    migrate_uses(target, source, models);
+    migrate_added(target, source);
+    migrate_metrics(target, source, models, migrate_keys(target, source));
 }
 
 }

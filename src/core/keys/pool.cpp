@@ -1,208 +1,54 @@
-// The pool's credentials, their records in shared memory, and what a try's
-// outcome does to them. How one is chosen: choose.cpp.
+// What a try and its outcome do to the records in shared memory. How a
+// credential is chosen: choose.cpp; how the list of them comes about:
+// pool_keys.cpp; what is exchanged with others: pool_share.cpp.
 #include "core/keys/pool.hpp"
 
 #include "core/base/text.hpp"
-#include "core/keys/clients.hpp"
-#include "core/keys/mix.hpp"
-#include "core/keys/regions.hpp"
+#include "core/keys/under_way.hpp"
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
-#include <utility>
 
 namespace gw::keys {
 
 namespace {
 
-constexpr unsigned max_weight = 1000;
+/// A rest that moves by no more than this is no news for other hosts.
+constexpr std::int64_t news_from_ms = 1000;
 
-/// Apart from the ids of credentials, which come from SHA-256.
-std::uint64_t project_hash(std::string_view project)
-{
-    std::uint64_t id = mix(hash64(project, 1));
-
-    return id != 0 ? id : 1;
-}
-
-/// The doubling starts over; the rest itself stays.
-void end_repeats(Word &word)
+/// The doubling starts over; the rest itself stays. true: a rest that is over
+/// has been followed by a success for the first time.
+bool end_repeats(Word &word, std::int64_t now_ms)
 {
     std::uint64_t seen = word.load();
 
     for ( ;; ) {
         Rest rest = unpack(seen);
+        bool wakes = rest.repeats != 0 && !rest.active(now_ms);
 
         if (rest.repeats == 0 && !rest.perhaps_daily) {
-            return;
+            return false;
         }
 
         rest.repeats = 0;
         rest.perhaps_daily = false;
 
         if (word.compare_exchange_weak(seen, pack(rest))) {
-            return;
+            return wakes;
         }
     }
 }
 
-void clear(KeyRecord &record)
+/// A change made here is later than any before it, even one that came from a
+/// host whose clock is a little ahead.
+void touch(Word &when, std::int64_t now_ms)
 {
-    for (Word KeyRecord::*word : { &KeyRecord::id, &KeyRecord::rest,
-                                   &KeyRecord::last_ticket,
-                                   &KeyRecord::last_used_ms,
-                                   &KeyRecord::requests, &KeyRecord::failures,
-                                   &KeyRecord::in_flight })
-    {
-        (record.*word).store(0);
+    auto now = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 0));
+    std::uint64_t seen = when.load();
+
+    while (!when.compare_exchange_weak(seen, std::max(now, seen + 1))) {
     }
 }
 
-constexpr int epoch_shift = 32;
-
-std::uint64_t tries_under_way(std::uint64_t word, std::uint64_t epoch)
-{
-    return word >> epoch_shift == (epoch & 0xffffffff) ? word & 0xffffffff
-                                                       : 0;
-}
-
-/// Never below zero: a try may have begun in another epoch, or before the slot
-/// was given away and back.
-void count_try(Word &word, std::uint64_t epoch, int change)
-{
-    std::uint64_t seen = word.load(std::memory_order_relaxed);
-    std::uint64_t next;
-
-    do {
-        std::uint64_t count = tries_under_way(seen, epoch);
-
-        if (change > 0) {
-            ++count;
-        } else if (count > 0) {
-            --count;
-        }
-
-        next = epoch << epoch_shift | count;
-
-    } while (!word.compare_exchange_weak(seen, next,
-        std::memory_order_relaxed));
-}
-
-}
-
-std::uint64_t credential_id(std::string_view secret)
-{
-    Digest digest = digest_of(secret);
-    std::uint64_t id = 0;
-
-    for (std::size_t i = 0; i < sizeof(id); ++i) {
-        id = id << 8 | digest[i];
-    }
-
-    return id != 0 ? id : 1;
-}
-
-Pool::Pool(std::vector<Credential> credentials, PoolOptions options)
-    : options_(options)
-{
-    std::unordered_set<std::uint64_t> known;
-
-    for (Credential &credential : credentials) {
-        credential.id = credential_id(credential.secret);
-
-        if (!known.insert(credential.id).second) {
-            continue;
-        }
-
-        credential.project_id = credential.project.empty()
-            ? credential.id : project_hash(credential.project);
-        credential.weight = std::clamp(credential.weight, 1u, max_weight);
-
-        if (credential.name.empty()) {
-            credential.name = mask(credential.secret);
-        }
-
-        credentials_.push_back(std::move(credential));
-    }
-
-    candidates_ = CandidateIndex(credentials_);
-}
-
-bool Pool::adopt(void *memory)
-{
-    Regions regions = regions_of(memory);
-    std::uint32_t capacity = regions.header->key_capacity;
-
-    if (credentials_.size() > capacity) {
-        return false;
-    }
-
-    header_ = regions.header;
-    keys_ = regions.keys;
-    limits_ = regions.limits;
-    cells_ = CellTable(regions.cells, regions.header->cell_capacity);
-    models_ = ModelTable(regions.models, regions.header->model_capacity);
-
-    std::uint64_t generation = header_->generation.fetch_add(1) + 1;
-    std::unordered_map<std::uint64_t, std::uint32_t> slots;
-
-    for (std::uint32_t slot = 0; slot < capacity; ++slot) {
-        std::uint64_t id = keys_[slot].id.load();
-
-        if (id != 0) {
-            slots.emplace(id, slot);
-        }
-    }
-
-    std::vector<Credential *> strangers;
-
-    for (Credential &credential : credentials_) {
-        auto slot = slots.find(credential.id);
-
-        if (slot == slots.end()) {
-            strangers.push_back(&credential);
-            continue;
-        }
-
-        credential.slot = slot->second;
-        keys_[credential.slot].present.store(generation);
-    }
-
-    if (strangers.empty()) {
-        return true;
-    }
-
-    std::vector<std::uint32_t> places;
-
-    for (std::uint32_t slot = 0; slot < capacity; ++slot) {
-        if (keys_[slot].present.load() != generation) {
-            places.push_back(slot);
-        }
-    }
-
-    // Free slots, then those no configuration has named for longest.
-    std::stable_sort(places.begin(), places.end(),
-        [this](std::uint32_t a, std::uint32_t b) {
-            bool taken_a = keys_[a].id.load() != 0;
-            bool taken_b = keys_[b].id.load() != 0;
-
-            return taken_a != taken_b ? taken_b
-                : keys_[a].present.load() < keys_[b].present.load();
-        });
-
-    for (std::size_t i = 0; i < strangers.size(); ++i) {
-        KeyRecord &record = keys_[places[i]];
-
-        // The id goes first and comes last: whoever still uses the slot for
-        // its former owner sees that it no longer is his.
-        clear(record);
-        record.present.store(generation);
-        record.id.store(strangers[i]->id);
-        strangers[i]->slot = places[i];
-    }
-
-    return true;
 }
 
 KeyRecord *Pool::record_of(const Credential &credential) const
@@ -222,7 +68,7 @@ void Pool::begin_try(std::size_t credential, std::int64_t now_ms)
     }
 
     record->requests.fetch_add(1, std::memory_order_relaxed);
-    count_try(record->in_flight, header_->epoch.load(), 1);
+    count_under_way(record->in_flight, header_->epoch.load(), 1);
     record->last_used_ms.store(static_cast<std::uint64_t>(now_ms),
         std::memory_order_relaxed);
 }
@@ -235,7 +81,7 @@ void Pool::end_try(std::size_t credential)
         return;
     }
 
-    count_try(record->in_flight, header_->epoch.load(), -1);
+    count_under_way(record->in_flight, header_->epoch.load(), -1);
 }
 
 void Pool::forget_tries()
@@ -243,28 +89,117 @@ void Pool::forget_tries()
     header_->epoch.fetch_add(1);
 }
 
+void Pool::count_stream(int change)
+{
+    count_under_way(header_->streams, header_->epoch.load(), change);
+}
+
+std::uint64_t Pool::open_streams() const
+{
+    return under_way(header_->streams, header_->epoch.load());
+}
+
+UseRecord &Pool::use_of(std::uint64_t owner, std::string_view model,
+    std::int64_t now_ms)
+{
+    return uses_.claim(CellTable::id_of(owner, hash64(model)), owner,
+        models_.remember_unproven(model), now_ms);
+}
+
+Reservation Pool::charge(std::size_t credential, std::string_view model,
+    std::int64_t tokens, std::int64_t now_ms)
+{
+    UseRecord &record = use_of(credentials_[credential].project_id, model,
+        now_ms);
+    Reservation reservation;
+
+    keys::reserve(record, Limits{}, tokens, share(), now_ms, reservation);
+    uses_.mark(record);
+
+    return reservation;
+}
+
+void Pool::settle(const Reservation &reservation, std::int64_t tokens)
+{
+    if (UseRecord *record = uses_.find(reservation.use_id)) {
+        keys::settle(*record, reservation, tokens);
+        uses_.mark(*record);
+    }
+}
+
+void Pool::give_back(const Reservation &reservation)
+{
+    if (UseRecord *record = uses_.find(reservation.use_id)) {
+        keys::give_back(*record, reservation);
+        uses_.mark(*record);
+    }
+}
+
+void Pool::tell(EventKind kind, std::uint64_t owner, std::uint64_t model,
+    const Rest &rest, bool remote, std::int64_t now_ms)
+{
+    Event event;
+    event.kind = kind;
+    event.remote = remote;
+    event.failure = rest.failure;
+    event.owner = owner;
+    event.model = model;
+    event.value = pack(rest);
+    event.at_ms = now_ms;
+
+    journal_.append(event);
+}
+
+void Pool::tell_change(const Change &done, std::uint64_t owner,
+    std::uint64_t model, std::int64_t now_ms)
+{
+    Rest before = unpack(done.before);
+    Rest after = unpack(done.written);
+
+    if (done.consequence.news
+        || after.until_ms - before.until_ms > news_from_ms)
+    {
+        tell(EventKind::rested, owner, model, after, false, now_ms);
+    }
+}
+
 void Pool::succeeded(std::size_t credential, std::string_view model,
-    std::int64_t)
+    std::int64_t now_ms)
 {
     const Credential &key = credentials_[credential];
-    std::uint64_t model_hash = hash64(model);
 
     if (KeyRecord *record = record_of(key)) {
-        end_repeats(record->rest);
+        if (end_repeats(record->rest, now_ms)) {
+            tell(EventKind::woke, key.id, 0, unpack(record->rest.load()),
+                false, now_ms);
+        }
     }
 
-    if (Cell *cell = cells_.find(CellTable::id_of(key.id, model_hash))) {
-        end_repeats(cell->rest);
+    std::uint64_t model_hash = hash64(model);
+
+    // The name was not remembered when the request went out.
+    if (!model.empty() && models_.find(model) == 0) {
+        uses_.claim(CellTable::id_of(key.project_id, model_hash),
+            key.project_id, models_.remember(model), now_ms);
     }
 
-    if (key.project_id == key.id) {
-        return;
-    }
+    auto wake = [&](std::uint64_t owner) {
+        Cell *cell = cells_.find(CellTable::id_of(owner, model_hash));
 
-    if (Cell *cell = cells_.find(
-            CellTable::id_of(key.project_id, model_hash)))
-    {
-        end_repeats(cell->rest);
+        if (cell == nullptr || !end_repeats(cell->rest, now_ms)) {
+            return;
+        }
+
+        if (std::uint64_t name = cell->model.load()) {
+            tell(EventKind::woke, owner, name, unpack(cell->rest.load()),
+                false, now_ms);
+        }
+    };
+
+    wake(key.id);
+
+    if (key.project_id != key.id) {
+        wake(key.project_id);
     }
 }
 
@@ -332,12 +267,23 @@ Pool::Consequence Pool::rest_cell(std::uint64_t owner,
 
         // Each time, because whoever claimed it may have died before it got
         // to this; and before the rest, which nobody could tell whose it is.
+        std::uint64_t name = models_.remember(model);
         cell->owner.store(owner);
-        cell->model.store(models_.remember(model));
+        cell->model.store(name);
 
         Change done = change(cell->rest, verdict, now_ms);
 
         if (cell->id.load() == id) {
+
+            if (done.written != 0) {
+                touch(cell->rest_when_ms, now_ms);
+
+                // Without a name nobody can be told which model it is.
+                if (name != 0) {
+                    tell_change(done, owner, name, now_ms);
+                }
+            }
+
             return done.consequence;
         }
 
@@ -365,7 +311,14 @@ Pool::Consequence Pool::failed(std::size_t credential,
 
     case gemini::Scope::key:
         if (record != nullptr) {
-            return change(record->rest, verdict, now_ms).consequence;
+            Change done = change(record->rest, verdict, now_ms);
+
+            if (done.written != 0) {
+                touch(record->rest_when_ms, now_ms);
+                tell_change(done, key.id, 0, now_ms);
+            }
+
+            return done.consequence;
         }
 
         break;
@@ -386,74 +339,58 @@ Pool::Consequence Pool::failed(std::size_t credential,
     return consequence;
 }
 
-std::vector<Pool::View> Pool::view(std::int64_t now_ms) const
+void Pool::learn(std::size_t credential, std::string_view model,
+    const std::vector<gemini::QuotaViolation> &violations,
+    std::int64_t now_ms)
 {
-    std::vector<View> views;
-    std::unordered_multimap<std::uint64_t, std::size_t> by_owner;
+    std::uint64_t owner = credentials_[credential].project_id;
 
-    for (const Credential &credential : credentials_) {
-        View one{};
-        one.credential = &credential;
+    for (const gemini::QuotaViolation &violation : violations) {
+        std::optional<Lesson> lesson = lesson_of(violation);
 
-        if (const KeyRecord *record = record_of(credential)) {
-            Rest rest = unpack(record->rest.load());
-
-            if (rest.active(now_ms)) {
-                one.rest = rest;
-            }
-
-            one.requests = record->requests.load();
-            one.failures = record->failures.load();
-            one.in_flight = tries_under_way(record->in_flight.load(),
-                header_->epoch.load());
-            one.last_used_ms = static_cast<std::int64_t>(
-                record->last_used_ms.load());
-        }
-
-        by_owner.emplace(credential.id, views.size());
-
-        if (credential.project_id != credential.id) {
-            by_owner.emplace(credential.project_id, views.size());
-        }
-
-        views.push_back(std::move(one));
-    }
-
-    for (const Cell &cell : cells_) {
-        Rest rest = unpack(cell.rest.load());
-
-        if (cell.id.load() == 0 || !rest.active(now_ms)) {
+        if (!lesson) {
             continue;
         }
 
-        auto [begin, end] = by_owner.equal_range(cell.owner.load());
+        models_.remember(model);
+        UseRecord &record = use_of(owner, model, now_ms);
 
-        for (auto i = begin; i != end; ++i) {
-            views[i->second].models.push_back(
-                { models_.name_at(cell.model.load()), rest });
+        if (!keys::learn(record, lesson->quantity, lesson->value, now_ms)) {
+            continue;
         }
-    }
 
-    for (View &one : views) {
-        std::stable_sort(one.models.begin(), one.models.end(),
-            [](const ModelRest &a, const ModelRest &b) {
-                return a.model < b.model;
-            });
+        tell_limit(owner, record.model.load(), lesson->quantity,
+            lesson->value, false, now_ms);
     }
-
-    return views;
 }
 
-std::size_t Pool::usable(std::int64_t now_ms) const
+void Pool::reset(std::size_t credential, std::int64_t now_ms)
 {
-    return static_cast<std::size_t>(
-        std::count_if(credentials_.begin(), credentials_.end(),
-            [this, now_ms](const Credential &credential) {
-                const KeyRecord *record = record_of(credential);
+    const Credential &key = credentials_[credential];
 
-                return record == nullptr
-                    || !unpack(record->rest.load()).active(now_ms);
-            }));
+    // Told even when nothing rests here: another host may know of a rest
+    // that this one has not heard of.
+    if (KeyRecord *record = record_of(key)) {
+        record->rest.store(0);
+        touch(record->rest_when_ms, now_ms);
+        tell(EventKind::reset, key.id, 0, Rest{}, false, now_ms);
+    }
+
+    for (Cell &cell : cells_) {
+        std::uint64_t owner = cell.owner.load();
+
+        if ((owner != key.id && owner != key.project_id)
+            || cell.id.load() == 0 || cell.rest.exchange(0) == 0)
+        {
+            continue;
+        }
+
+        touch(cell.rest_when_ms, now_ms);
+
+        if (std::uint64_t name = cell.model.load()) {
+            tell(EventKind::reset, owner, name, Rest{}, false, now_ms);
+        }
+    }
 }
 
 }

@@ -1,7 +1,12 @@
 // Where the parts of a pool's shared memory lie, in the order they lie in.
 #pragma once
 
+#include "core/keys/added.hpp"
+#include "core/keys/journal.hpp"
+#include "core/keys/metrics.hpp"
 #include "core/keys/record.hpp"
+#include "core/keys/trail.hpp"
+#include "core/keys/use.hpp"
 #include "core/keys/window.hpp"
 
 namespace gw::keys {
@@ -12,6 +17,13 @@ struct Regions {
     Cell *cells = nullptr;
     ModelName *models = nullptr;
     LimitRecord *limits = nullptr;
+    UseRecord *uses = nullptr;
+    Word *dirty_uses = nullptr;
+    AddedRecord *added = nullptr;
+    JournalEntry *journal = nullptr;
+    TrailRecord *trails = nullptr;
+    SeriesRecord *series = nullptr;
+    Histograms *histograms = nullptr;
 };
 
 /// Of memory whose header is filled in.

@@ -3,6 +3,7 @@
 #include "core/keys/window.hpp"
 
 #include "core/base/duration.hpp"
+#include "core/keys/counted.hpp"
 #include "core/keys/mix.hpp"
 
 #include <algorithm>
@@ -11,132 +12,6 @@
 namespace gw::keys {
 
 namespace {
-
-/// A number that only grows (a slot's, a day's) and what was counted in it.
-/// Both in one word, so that a count never belongs to another period.
-template <int CountBits>
-struct Counted {
-    static constexpr std::uint64_t most =
-        (std::uint64_t{1} << CountBits) - 1;
-
-    std::uint64_t period;
-    std::int64_t count;
-
-    static Counted of(std::uint64_t word)
-    {
-        return { word >> CountBits, static_cast<std::int64_t>(word & most) };
-    }
-
-    std::uint64_t word() const
-    {
-        return period << CountBits | static_cast<std::uint64_t>(count);
-    }
-
-    void add(std::int64_t amount)
-    {
-        constexpr auto full = static_cast<std::int64_t>(most);
-
-        count = amount < full - count
-            ? std::max<std::int64_t>(count + amount, 0) : full;
-    }
-};
-
-using InSlot = Counted<32>;
-using InDay = Counted<40>;
-
-/// Times before 1970 do not occur; a clock not yet set must not wrap.
-std::uint64_t slot_at(std::int64_t now_ms)
-{
-    return static_cast<std::uint64_t>(
-        std::max<std::int64_t>(now_ms, 0) / MinuteWindow::slot_ms);
-}
-
-std::uint64_t day_at(std::int64_t now_ms)
-{
-    return static_cast<std::uint64_t>(
-        std::max<std::int64_t>(pacific_day(now_ms), 0));
-}
-
-/// Whether a slot's count belongs to the minute that ends in `now`. A worker
-/// whose clock is a little behind sees slots of the near future: they count,
-/// or two workers could each pass the limit across a slot's edge.
-bool in_window(std::uint64_t slot, std::uint64_t now)
-{
-    return slot + MinuteWindow::slots > now
-        && slot < now + MinuteWindow::slots;
-}
-
-/// The day a count goes to: a worker still before midnight does not set back
-/// what another began after it.
-InDay in_day(std::uint64_t word, std::uint64_t today)
-{
-    InDay counted = InDay::of(word);
-
-    return counted.period < today ? InDay{ today, 0 } : counted;
-}
-
-/// One request into the minute, unless `limit` are there. The loop makes it
-/// exact for those who count into the same slot, the check afterwards for
-/// those who count into the next one at the same moment: of any set that has
-/// passed, the last to add has seen all others.
-bool take_minute(MinuteWindow &window, std::int64_t limit,
-    std::int64_t now_ms)
-{
-    std::uint64_t now = slot_at(now_ms);
-    Word &word = window.slot[now % MinuteWindow::slots];
-    std::uint64_t seen = word.load();
-
-    for ( ;; ) {
-        InSlot counted = InSlot::of(seen);
-
-        if (counted.period > now) {
-            // More than a minute behind everybody else: a clock set back.
-            // Until it has caught up the minute cannot be counted.
-            return window.sum(now_ms) < limit;
-        }
-
-        if (window.sum(now_ms) >= limit) {
-            return false;
-        }
-
-        if (counted.period < now) {
-            counted = { now, 0 };
-        }
-
-        counted.add(1);
-
-        if (word.compare_exchange_weak(seen, counted.word())) {
-            break;
-        }
-    }
-
-    if (window.sum(now_ms) > limit) {
-        window.add(now_ms, -1);
-        return false;
-    }
-
-    return true;
-}
-
-bool take_day(DayCount &day, std::int64_t limit, std::int64_t now_ms)
-{
-    std::uint64_t today = day_at(now_ms);
-    std::uint64_t seen = day.word.load();
-
-    for ( ;; ) {
-        InDay counted = in_day(seen, today);
-
-        if (counted.count >= limit) {
-            return false;
-        }
-
-        counted.add(1);
-
-        if (day.word.compare_exchange_weak(seen, counted.word())) {
-            return true;
-        }
-    }
-}
 
 /// Until all limits that are used up have room again; 0: none is.
 std::int64_t wait_of(const LimitRecord &record, const Limits &limits,
@@ -322,7 +197,7 @@ std::int64_t take_request(LimitRecord &record, const Limits &limits,
     // Counted even without a limit: status shows it, and a limit that comes
     // with the next reload holds from its first moment.
     if (limits.rpm > 0) {
-        if (!take_minute(record.requests_minute, limits.rpm, now_ms)) {
+        if (!take_minute(record.requests_minute, 1, limits.rpm, now_ms)) {
             return std::max<std::int64_t>(
                 wait_of(record, limits, now_ms), 1);
         }
@@ -332,7 +207,7 @@ std::int64_t take_request(LimitRecord &record, const Limits &limits,
     }
 
     if (limits.rpd > 0) {
-        if (!take_day(record.requests_day, limits.rpd, now_ms)) {
+        if (!take_day(record.requests_day, 1, limits.rpd, now_ms)) {
             record.requests_minute.add(now_ms, -1);
             return std::max<std::int64_t>(
                 wait_of(record, limits, now_ms), 1);

@@ -32,6 +32,9 @@ constexpr Row rows[] = {
     {ErrorKind::unknown_url, 404, request_error, "unknown_url"},
     {ErrorKind::model_not_found, 404, request_error, "model_not_found"},
     {ErrorKind::method_not_allowed, 405, request_error, "unknown_url"},
+    {ErrorKind::conflict, 409, request_error, "conflict"},
+    {ErrorKind::unsupported_type, 415, request_error,
+        "unsupported_media_type"},
     {ErrorKind::payload_too_large, 413, request_error, "request_too_large"},
     {ErrorKind::context_too_long, 400, request_error,
         "context_length_exceeded"},
@@ -182,12 +185,13 @@ std::string_view should_retry(const Error &error)
 {
     switch (error.kind) {
 
+    case ErrorKind::conflict:
     case ErrorKind::credentials_failed:
     case ErrorKind::quota_exhausted:
     case ErrorKind::timeout:
         return "false";
 
-    // The SDKs retry 429 and 5xx by themselves; a refused request they do not.
+    // The SDKs retry 409, 429 and 5xx by themselves; a refused request they do not.
     default:
         return error.retry_after > longest_wait_of_clients ? "false" : "";
     }
