@@ -103,6 +103,16 @@ cmp_ok(scalar @$variables, '>', 10, 'the table of variables is read');
 is_deeply(all(section($readme, '## Variables'), qr/^\| `\$(gemini_\w+)` \|/m),
     $variables, 'README.md has each variable of the table, in its order');
 
+# ---- metrics
+
+my %in_source = map { $_ => 1 }
+    @{ all(text_of('src/core/view/metrics.cpp'), qr/"(gemini_\w+)"/) };
+
+cmp_ok(scalar keys %in_source, '>', 10, 'the metrics are read');
+is_deeply([missing_from([sort keys %in_source],
+    all(section($readme, '## Metrics'), qr/`(gemini_\w+)`/))], [],
+    'README.md has each metric');
+
 # ---- failure classes
 
 my ($enum) = text_of('src/core/gemini/error.hpp')
@@ -217,7 +227,7 @@ is_deeply([missing_from([grep { !/^IMAGE_(?!OTHER)|UNSPECIFIED/ }
 
 # ---- words that look like ours
 
-my %known = map { $_ => 1 } @$rows, @$variables;
+my %known = map { $_ => 1 } @$rows, @$variables, keys %in_source;
 my $coming = section($readme, '## What is coming');
 my $words = all($readme =~ s/\Q$coming\E//r, qr/\b(gemini_[a-z_]*[a-z])\b/);
 

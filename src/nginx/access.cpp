@@ -101,7 +101,7 @@ ngx_int_t settle_query_key(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (!conf->serves() && conf->status_form == StatusForm::none) {
+    if (!conf->ours()) {
         r->request_line = ctx->request_line;
         return NGX_DECLINED;
     }
@@ -145,6 +145,15 @@ ngx_int_t refuse_limit(RequestContext *ctx, std::string_view whose,
     error.message = "Rate limit of " + std::string(whose)
                     + " reached. Please try again in "
                     + std::to_string(error.retry_after) + "s.";
+
+    return refuse(ctx, std::move(error));
+}
+
+ngx_int_t refuse_role(RequestContext *ctx)
+{
+    Error error;
+    error.kind = ErrorKind::forbidden;
+    error.message = "This API key may not administer the gateway.";
 
     return refuse(ctx, std::move(error));
 }
@@ -205,6 +214,10 @@ ngx_int_t admit(RequestContext *ctx)
         keys::LimitTable table(conf->clients->records,
             conf->clients->capacity);
         ctx->client_limits = &table.find(ctx->client->limit_id(), now);
+
+        if (conf->admin_pool != nullptr && !ctx->client->admin) {
+            return refuse_role(ctx);
+        }
     }
 
     if (conf->serves() && conf->ip_limits != nullptr) {
@@ -240,6 +253,8 @@ ngx_int_t handle_access(ngx_http_request_t *r)
     // Load balancers ask for health without a token, unless the location
     // itself wants one.
     bool asks = conf->status_form == StatusForm::json
+                || conf->status_form == StatusForm::metrics
+                || conf->admin_pool != nullptr
                 || (conf->status_form == StatusForm::health
                     && conf->auth_here);
 

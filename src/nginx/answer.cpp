@@ -15,8 +15,10 @@ ngx_int_t add_common_headers(ngx_http_request_t *r, RequestContext *ctx)
     }
 
     // Callers are known by a token they must send, never by a cookie, so any
-    // origin may ask.
-    if (find_header(r, "origin") == nullptr) {
+    // origin may ask; but who administers does so from here.
+    if (find_header(r, "origin") == nullptr
+        || location_conf(r)->admin_pool != nullptr)
+    {
         return NGX_OK;
     }
 
@@ -95,6 +97,13 @@ void set_head(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t send_json(ngx_http_request_t *r, RequestContext *ctx,
     ngx_uint_t status, ngx_chain_t *body, off_t size)
 {
+    return send_body(r, ctx, status, json_type, body, size);
+}
+
+ngx_int_t send_body(ngx_http_request_t *r, RequestContext *ctx,
+    ngx_uint_t status, std::string_view content_type, ngx_chain_t *body,
+    off_t size)
+{
     ngx_int_t rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
@@ -102,7 +111,7 @@ ngx_int_t send_json(ngx_http_request_t *r, RequestContext *ctx,
     }
 
     ctx->own_answer = true;
-    set_head(r, status, json_type, size);
+    set_head(r, status, content_type, size);
 
     rc = ngx_http_send_header(r);
 

@@ -30,6 +30,9 @@ void set_head(ngx_http_request_t *r, ngx_uint_t status,
 
 /// Sends head and body, discarding what of the request's body was not read.
 /// Returns what a content handler returns.
+ngx_int_t send_body(ngx_http_request_t *r, RequestContext *ctx,
+    ngx_uint_t status, std::string_view content_type, ngx_chain_t *body,
+    off_t size);
 ngx_int_t send_json(ngx_http_request_t *r, RequestContext *ctx,
     ngx_uint_t status, ngx_chain_t *body, off_t size);
 

@@ -1,7 +1,13 @@
-// Everything that depends on the version of nginx.
+// Everything that depends on the version of nginx, or of hiredis.
 #pragma once
 
 #include "nginx/ngx.hpp"
+
+#include <hiredis/hiredis.h>
+
+#if (GEMINI_HAVE_HIREDIS_SSL)
+#include <hiredis/hiredis_ssl.h>
+#endif
 
 #if !(NGX_HTTP_SSL)
 #error "ngx_http_gemini_module needs nginx with --with-http_ssl_module"
@@ -32,5 +38,36 @@ inline ngx_table_elt_t *push_header(ngx_list_t *list)
 
     return h;
 }
+
+/// A reply of more elements is an error: their array is allocated before any
+/// of them has come. Debian's 0.14 knows no such limit.
+inline void limit_elements([[maybe_unused]] redisReader *reader)
+{
+#if (HIREDIS_MAJOR >= 1)
+    reader->maxelements = 1024 * 1024;
+#endif
+}
+
+#if (GEMINI_HAVE_HIREDIS_SSL)
+
+constexpr bool have_redis_tls = true;
+
+/// From then on the connection speaks through ssl, and owns it. false: ssl
+/// stays the caller's.
+inline bool start_ssl(redisContext *context, SSL *ssl)
+{
+    return redisInitiateSSL(context, ssl) == REDIS_OK;
+}
+
+#else
+
+constexpr bool have_redis_tls = false;
+
+inline bool start_ssl(redisContext *, SSL *)
+{
+    return false;
+}
+
+#endif
 
 }

@@ -6,6 +6,7 @@
 #include "core/gemini/generate_request.hpp"
 #include "core/keys/clients.hpp"
 #include "core/keys/pool.hpp"
+#include "core/share/seal.hpp"
 #include "core/translate/request.hpp"
 #include "nginx/ngx.hpp"
 
@@ -18,6 +19,10 @@
 namespace gw::ngx {
 
 struct PoolZone;
+struct RedisOptions;
+
+/// What becomes of a request for which no key is usable.
+enum class Exhausted : ngx_uint_t { fail, wait, soonest };
 
 /// One gemini_keys block.
 struct PoolConf {
@@ -27,7 +32,14 @@ struct PoolConf {
     std::unordered_set<std::string> names;
     keys::PoolOptions options;
     ngx_uint_t tries = 3;
+    Exhausted exhausted = Exhausted::fail;
+    ngx_msec_t wait = 0;                            // with Exhausted::wait
     std::size_t zone_size = 0;                      // 0: sized for the keys
+    RedisOptions *redis = nullptr;                  // null: not shared
+    std::string redis_prefix = "gemini:";
+    ngx_str_t state{};                              // path; empty: off
+    // Of gemini_secret, which may stand behind the block.
+    share::Seal *const *seal = nullptr;
     PoolZone *zone = nullptr;
 
     // which directives of the block were there, for "is duplicate"
@@ -35,9 +47,11 @@ struct PoolConf {
     unsigned has_tries : 1;
     unsigned has_exhausted : 1;
     unsigned has_sticky : 1;
+    unsigned has_limits : 1;
     unsigned cooldowns_set = 0;                     // bits by FailureClass
 
-    PoolConf() : has_balance(0), has_tries(0), has_exhausted(0), has_sticky(0)
+    PoolConf() : has_balance(0), has_tries(0), has_exhausted(0), has_sticky(0),
+                 has_limits(0)
     {
     }
 };
@@ -78,15 +92,15 @@ struct MainConf {
     std::vector<Target *> *targets;
     std::vector<TlsConf *> *tls;
     ngx_int_t request_id_index;     // of $request_id
-    ngx_str_t secret;               // gemini_secret
+    share::Seal *seal;              // of gemini_secret; null: none
 };
 
-/// Whether a location of the server has gemini_pass or gemini_status.
+/// Whether a location of the server has gemini_pass, _status or _admin.
 struct ServerConf {
     bool serves;
 };
 
-enum class StatusForm : ngx_uint_t { none, health, json };
+enum class StatusForm : ngx_uint_t { none, health, json, metrics };
 
 /// A gemini_model line.
 struct ModelAlias {
@@ -107,6 +121,8 @@ struct LocationConf {
     ngx_str_t status_pool_name;     // gemini_status
     PoolConf *status_pool;
     StatusForm status_form;
+    ngx_str_t admin_pool_name;      // gemini_admin
+    PoolConf *admin_pool;
     ngx_str_t prefix;               // of the paths: the location's name
 
     ngx_uint_t auth;
@@ -118,6 +134,7 @@ struct LocationConf {
     ngx_array_t *aliases;           // ModelAlias
     front::Alias *listed_aliases;   // those that are plain names
     std::size_t listed_alias_count;
+    ngx_array_t *fallbacks;         // ngx_str_t: models, in order
     ngx_msec_t models_cache;
     gemini::SafetySetting *safety;
     std::size_t safety_count;
@@ -133,6 +150,13 @@ struct LocationConf {
     ngx_http_upstream_srv_conf_t *wrapped;
 
     bool serves() const { return pool != nullptr; }
+
+    /// Whether its requests are answered by this module.
+    bool ours() const
+    {
+        return serves() || status_form != StatusForm::none
+            || admin_pool != nullptr;
+    }
 };
 
 /// The module's configuration for the request's location.
@@ -153,10 +177,14 @@ void *create_main_conf(ngx_conf_t *cf);
 void *create_server_conf(ngx_conf_t *cf);
 void *create_location_conf(ngx_conf_t *cf);
 char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child);
+
+// conf_setters.cpp
 char *set_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_ip_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *set_fallback(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *set_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_thoughts(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_safety(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

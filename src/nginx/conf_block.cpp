@@ -13,7 +13,6 @@ namespace gw::ngx {
 
 namespace {
 
-constexpr std::size_t max_secret = 512;
 constexpr std::size_t max_file = 16 * 1024 * 1024;
 
 struct BlockReader {
@@ -115,28 +114,7 @@ std::optional<std::string> secret_value(ngx_conf_t *cf,
     return std::string(value);
 }
 
-std::string_view secret_problem(std::string_view secret)
-{
-    if (secret.empty()) {
-        return "it is empty";
-    }
-
-    if (secret.size() > max_secret) {
-        return "it is longer than 512 characters";
-    }
-
-    for (char c : secret) {
-        if (static_cast<unsigned char>(c) <= ' '
-            || static_cast<unsigned char>(c) >= 0x7f)
-        {
-            return "it holds a character that no key has";
-        }
-    }
-
-    return {};
-}
-
-std::optional<std::vector<FileLine>> read_lines(ngx_conf_t *cf,
+std::optional<std::string> read_whole(ngx_conf_t *cf,
     std::string_view directive, std::string_view path)
 {
     ngx_str_t name = copy(cf->pool, path);
@@ -177,10 +155,22 @@ std::optional<std::vector<FileLine>> read_lines(ngx_conf_t *cf,
         return std::nullopt;
     }
 
+    return text;
+}
+
+std::optional<std::vector<FileLine>> read_lines(ngx_conf_t *cf,
+    std::string_view directive, std::string_view path)
+{
+    auto text = read_whole(cf, directive, path);
+
+    if (!text) {
+        return std::nullopt;
+    }
+
     std::vector<FileLine> lines;
     std::size_t number = 0;
 
-    for (const std::string &whole : split(text, '\n')) {
+    for (const std::string &whole : split(*text, '\n')) {
         ++number;
         std::string_view line(whole);
         line = line.substr(0, line.find('#'));
@@ -206,7 +196,7 @@ std::optional<std::vector<FileLine>> read_lines(ngx_conf_t *cf,
         }
     }
 
-    OPENSSL_cleanse(text.data(), text.size());
+    OPENSSL_cleanse(text->data(), text->size());
     return lines;
 }
 

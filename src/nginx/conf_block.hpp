@@ -41,9 +41,9 @@ char *invalid_value(ngx_conf_t *cf, std::string_view directive,
 std::optional<std::string> secret_value(ngx_conf_t *cf,
     std::string_view directive, std::string_view text);
 
-/// Why a key or token cannot be one (empty, longer than 512 bytes, a control
-/// character or a space); empty: it can.
-std::string_view secret_problem(std::string_view secret);
+/// A whole file, up to 16 MB; nullopt after logging.
+std::optional<std::string> read_whole(ngx_conf_t *cf,
+    std::string_view directive, std::string_view path);
 
 /// The lines of a file of keys or tokens, split at white space; '#' begins a
 /// comment. Read at configuration, in the master. nullopt after logging.

@@ -1,5 +1,6 @@
 // gemini_clients NAME { … }
 #include "core/base/text.hpp"
+#include "core/keys/secret.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
@@ -70,7 +71,7 @@ bool add_client(ngx_conf_t *cf, ClientsConf &clients,
             return false;
         }
 
-        problem = secret_problem(*token);
+        problem = keys::secret_problem(*token);
 
         if (!problem.empty()) {
             problem = "invalid token: " + problem;

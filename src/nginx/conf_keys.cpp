@@ -1,7 +1,10 @@
-// gemini_keys NAME { … }
+// gemini_keys NAME { … }: the block and its keys. How the pool behaves:
+// conf_pool.cpp.
 #include "core/base/text.hpp"
+#include "core/keys/secret.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/conf_block.hpp"
+#include "nginx/conf_pool.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/zone.hpp"
 
@@ -12,7 +15,6 @@ namespace gw::ngx {
 namespace {
 
 constexpr ngx_uint_t max_weight = 1000;
-constexpr ngx_uint_t max_tries = 32;
 
 PoolConf &pool_of(void *conf)
 {
@@ -84,7 +86,7 @@ bool add_key(PoolConf &pool, std::string_view secret,
 {
     problem = starts_with(secret, "env:")
         ? "\"env:\" is for the \"key\" directive"
-        : std::string(secret_problem(secret));
+        : std::string(keys::secret_problem(secret));
 
     if (!problem.empty()) {
         return false;
@@ -207,163 +209,19 @@ char *read_file(ngx_conf_t *cf, void *conf)
     return NGX_CONF_OK;
 }
 
-char *read_balance(ngx_conf_t *cf, void *conf)
-{
-    struct Row {
-        std::string_view name;
-        keys::Balance balance;
-    };
-
-    static constexpr Row rows[] = {
-        {"headroom", keys::Balance::headroom},
-        {"round_robin", keys::Balance::round_robin},
-        {"random", keys::Balance::random},
-        {"least_used", keys::Balance::least_used},
-    };
-
-    PoolConf &pool = pool_of(conf);
-
-    if (pool.has_balance) {
-        return conf_error(cf, "\"balance\" directive is duplicate");
-    }
-
-    for (const Row &row : rows) {
-        if (arg(cf, 1) == row.name) {
-            pool.options.balance = row.balance;
-            pool.has_balance = 1;
-            return NGX_CONF_OK;
-        }
-    }
-
-    return invalid_value(cf, "balance", arg(cf, 1),
-        "headroom, round_robin, random or least_used is expected");
-}
-
-char *read_tries(ngx_conf_t *cf, void *conf)
-{
-    PoolConf &pool = pool_of(conf);
-
-    if (pool.has_tries) {
-        return conf_error(cf, "\"tries\" directive is duplicate");
-    }
-
-    auto tries = positive(arg(cf, 1), max_tries);
-
-    if (!tries) {
-        return invalid_value(cf, "tries", arg(cf, 1),
-            "1 to 32 is expected");
-    }
-
-    pool.tries = static_cast<ngx_uint_t>(*tries);
-    pool.has_tries = 1;
-
-    return NGX_CONF_OK;
-}
-
-char *read_cooldown(ngx_conf_t *cf, void *conf)
-{
-    PoolConf &pool = pool_of(conf);
-    auto failure = gemini::failure_class(arg(cf, 1));
-
-    if (!failure || *failure == gemini::FailureClass::none) {
-        return invalid_value(cf, "cooldown", arg(cf, 1),
-            "it is no failure class");
-    }
-
-    auto index = static_cast<std::size_t>(*failure);
-
-    if (pool.cooldowns_set & (1u << index)) {
-        return conf_error(cf, "\"cooldown " + std::string(arg(cf, 1))
-                              + "\" is duplicate");
-    }
-
-    pool.cooldowns_set |= 1u << index;
-
-    if (arg(cf, 2) == "off") {
-        pool.options.cooldowns.time_ms[index] = keys::CooldownRules::off;
-        return NGX_CONF_OK;
-    }
-
-    ngx_str_t text = str(arg(cf, 2));
-    ngx_int_t ms = ngx_parse_time(&text, 0);
-
-    if (ms == NGX_ERROR || ms == 0) {
-        return invalid_value(cf, "cooldown", arg(cf, 2),
-            "a time or \"off\" is expected");
-    }
-
-    pool.options.cooldowns.time_ms[index] = ms;
-    return NGX_CONF_OK;
-}
-
-char *read_exhausted(ngx_conf_t *cf, void *conf)
-{
-    PoolConf &pool = pool_of(conf);
-
-    if (pool.has_exhausted) {
-        return conf_error(cf, "\"exhausted\" directive is duplicate");
-    }
-
-    if (arg(cf, 1) != "fail") {
-        return invalid_value(cf, "exhausted", arg(cf, 1),
-            "\"fail\" is expected");
-    }
-
-    pool.has_exhausted = 1;
-    return NGX_CONF_OK;
-}
-
-char *read_sticky(ngx_conf_t *cf, void *conf)
-{
-    PoolConf &pool = pool_of(conf);
-
-    if (pool.has_sticky) {
-        return conf_error(cf, "\"sticky\" directive is duplicate");
-    }
-
-    if (arg(cf, 1) != "on" && arg(cf, 1) != "off") {
-        return invalid_value(cf, "sticky", arg(cf, 1),
-            "\"on\" or \"off\" is expected");
-    }
-
-    pool.options.sticky = arg(cf, 1) == "on";
-    pool.has_sticky = 1;
-
-    return NGX_CONF_OK;
-}
-
-char *read_zone(ngx_conf_t *cf, void *conf)
-{
-    PoolConf &pool = pool_of(conf);
-
-    if (pool.zone_size != 0) {
-        return conf_error(cf, "\"zone\" directive is duplicate");
-    }
-
-    ngx_str_t text = str(arg(cf, 1));
-    ssize_t size = ngx_parse_size(&text);
-
-    if (size == NGX_ERROR || size < 0) {
-        return invalid_value(cf, "zone", arg(cf, 1), "a size is expected");
-    }
-
-    if (size < static_cast<ssize_t>(8 * ngx_pagesize)) {
-        return invalid_value(cf, "zone", arg(cf, 1), "it is too small");
-    }
-
-    pool.zone_size = static_cast<std::size_t>(size);
-    return NGX_CONF_OK;
-}
-
 constexpr BlockLine lines[] = {
     {"key", 2, 6, read_key},
     {"file", 2, 2, read_file},
     {"balance", 2, 2, read_balance},
     {"tries", 2, 2, read_tries},
     {"cooldown", 3, 3, read_cooldown},
+    {"limit", 3, 6, read_limit},
+    {"limits", 2, 2, read_limits_file},
     {"exhausted", 2, 2, read_exhausted},
     {"sticky", 2, 2, read_sticky},
     {"zone", 2, 2, read_zone},
+    {"state", 2, 2, read_state},
+    {"redis", 2, 4, read_redis},
 };
 
 }
@@ -397,10 +255,15 @@ char *set_keys(ngx_conf_t *cf, ngx_command_t *, void *conf)
                 return rv;
             }
 
-            if (pool->credentials.empty()) {
+            // Others may add some where there is something to share.
+            if (pool->credentials.empty() && pool->redis == nullptr
+                && pool->state.len == 0)
+            {
                 return conf_error(cf, "no key in gemini_keys \""
                                       + std::string(name) + "\"");
             }
+
+            pool->seal = &mcf->seal;
 
             mcf->pools->push_back(pool);
 

@@ -1,15 +1,8 @@
-// What stands in http, server and location: parsed, merged, checked.
-#include "core/base/text.hpp"
-#include "core/gemini/family.hpp"
-#include "core/translate/safety.hpp"
-#include "nginx/compat.hpp"
+// What stands in http, server and location: made, merged, checked. The setters
+// of single directives: conf_setters.cpp.
 #include "nginx/conf.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
-#include "nginx/handler.hpp"
-#include "nginx/status.hpp"
-
-#include <openssl/crypto.h>
 
 #include <string>
 
@@ -17,58 +10,12 @@ namespace gw::ngx {
 
 namespace {
 
-char *duplicate()
-{
-    return const_cast<char *>("is duplicate");
-}
-
 /// A list that dies with the configuration.
 template <typename T>
 bool add_list(ngx_pool_t *pool, std::vector<T *> *&list)
 {
     list = make<std::vector<T *>>(pool);
     return list != nullptr;
-}
-
-/// What the paths of a location are below: its name; for a regex or a named
-/// location nothing is known.
-ngx_str_t prefix_of(ngx_conf_t *cf)
-{
-    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-
-#if (NGX_PCRE)
-    if (clcf->regex != nullptr) {
-        return ngx_null_string;
-    }
-#endif
-
-    return clcf->named ? ngx_str_t ngx_null_string : clcf->name;
-}
-
-/// The location's handler is ours, and its server is one of ours. What was
-/// there before (proxy_pass, or the other of our two) would be lost without a
-/// word. Always NGX_CONF_OK or an error.
-char *serve_by(ngx_conf_t *cf, ngx_http_handler_pt handler)
-{
-    auto *clcf = static_cast<ngx_http_core_loc_conf_t *>(
-        ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
-    auto *scf = static_cast<ServerConf *>(
-        ngx_http_conf_get_module_srv_conf(cf, ngx_http_gemini_module));
-
-    if (clcf->handler != nullptr) {
-        return conf_error(cf, "\"" + std::string(arg(cf, 0)) + " "
-                              + std::string(arg(cf, 1))
-                              + "\" conflicts with another directive that "
-                              "answers the requests of this location, such "
-                              "as \"proxy_pass\", \"gemini_pass\" or "
-                              "\"gemini_status\"");
-    }
-
-    clcf->handler = handler;
-    scf->serves = true;
-
-    return NGX_CONF_OK;
 }
 
 PoolConf *find_pool(MainConf *mcf, const ngx_str_t &name)
@@ -222,8 +169,9 @@ char *check_location(ngx_conf_t *cf, LocationConf *conf)
 
     bool passes = conf->pool_name.data != nullptr;
     bool shows = conf->status_pool_name.data != nullptr;
+    bool governs = conf->admin_pool_name.data != nullptr;
 
-    if (!passes && !shows) {
+    if (!passes && !shows && !governs) {
         return NGX_CONF_OK;
     }
 
@@ -250,6 +198,23 @@ char *check_location(ngx_conf_t *cf, LocationConf *conf)
         {
             return conf_error(cf, "\"gemini_status\" needs \"gemini_auth\" "
                                   "here, or its explicit \"off\"");
+        }
+    }
+
+    if (governs) {
+        conf->admin_pool = find_pool(mcf, conf->admin_pool_name);
+
+        if (conf->admin_pool == nullptr) {
+            return invalid_value(cf, "gemini_admin",
+                view(conf->admin_pool_name),
+                "there is no gemini_keys block of that name");
+        }
+
+        // An open door here would be everybody's way to the keys.
+        if (conf->auth != auth_clients) {
+            return conf_error(cf, "\"gemini_admin\" needs \"gemini_auth\" "
+                                  "with a block of clients here, one of them "
+                                  "with role=admin");
         }
     }
 
@@ -334,6 +299,7 @@ void *create_location_conf(ngx_conf_t *cf)
     conf->ip_limits = static_cast<keys::Limits *>(NGX_CONF_UNSET_PTR);
     conf->target = static_cast<Target *>(NGX_CONF_UNSET_PTR);
     conf->aliases = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
+    conf->fallbacks = static_cast<ngx_array_t *>(NGX_CONF_UNSET_PTR);
     conf->safety = static_cast<gemini::SafetySetting *>(NGX_CONF_UNSET_PTR);
     conf->thoughts = NGX_CONF_UNSET_UINT;
     conf->models_cache = NGX_CONF_UNSET_MSEC;
@@ -357,6 +323,8 @@ char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
                 nullptr);
             ngx_conf_merge_ptr_value(conf->target, prev->target, nullptr);
             ngx_conf_merge_ptr_value(conf->aliases, prev->aliases, nullptr);
+            ngx_conf_merge_ptr_value(conf->fallbacks, prev->fallbacks,
+                nullptr);
             ngx_conf_merge_uint_value(conf->thoughts, prev->thoughts,
                 static_cast<ngx_uint_t>(translate::Thoughts::field));
             ngx_conf_merge_value(conf->ssl_verify, prev->ssl_verify, 1);
@@ -397,287 +365,6 @@ char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
             }
 
             return check_location(cf, conf);
-        });
-}
-
-char *set_pass(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *conf = static_cast<LocationConf *>(data);
-
-            if (conf->pool_name.data != nullptr) {
-                return duplicate();
-            }
-
-            if (cf->args->nelts == 3 && arg(cf, 2) != "openai") {
-                return invalid_value(cf, "gemini_pass", arg(cf, 2),
-                    "\"openai\" is expected");
-            }
-
-            conf->pool_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
-            conf->prefix = prefix_of(cf);
-
-            if (serve_by(cf, handle_request) != NGX_CONF_OK) {
-                return static_cast<char *>(NGX_CONF_ERROR);
-            }
-
-            // Whether it is used is known only when everything is merged, but
-            // a group can be made only now.
-            return default_target(cf) != nullptr
-                ? NGX_CONF_OK
-                : conf_error(cf, "cannot make the default upstream group");
-        });
-}
-
-char *set_auth(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    auto *conf = static_cast<LocationConf *>(data);
-
-    if (conf->auth != NGX_CONF_UNSET_UINT) {
-        return duplicate();
-    }
-
-    conf->auth_here = true;
-
-    if (arg(cf, 1) == "off") {
-        conf->auth = auth_off;
-        return NGX_CONF_OK;
-    }
-
-    conf->auth = auth_clients;
-    conf->clients_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
-
-    return NGX_CONF_OK;
-}
-
-char *set_ip_limit(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *conf = static_cast<LocationConf *>(data);
-
-            if (conf->ip_limits != NGX_CONF_UNSET_PTR) {
-                return duplicate();
-            }
-
-            if (cf->args->nelts == 2 && arg(cf, 1) == "off") {
-                conf->ip_limits = nullptr;
-                return NGX_CONF_OK;
-            }
-
-            conf->ip_limits = make<keys::Limits>(cf->pool);
-
-            if (conf->ip_limits == nullptr) {
-                return static_cast<char *>(NGX_CONF_ERROR);
-            }
-
-            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-                std::string problem = "rpm= or rpd= is expected";
-
-                if (!limit_option(arg(cf, i), *conf->ip_limits, false,
-                        problem))
-                {
-                    return invalid_value(cf, "gemini_client_ip_limit",
-                        arg(cf, i), problem);
-                }
-            }
-
-            return NGX_CONF_OK;
-        });
-}
-
-char *set_model(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    auto *conf = static_cast<LocationConf *>(data);
-    auto *value = static_cast<ngx_str_t *>(cf->args->elts);
-
-    if (conf->aliases == NGX_CONF_UNSET_PTR) {
-        conf->aliases = ngx_array_create(cf->pool, 4, sizeof(ModelAlias));
-
-        if (conf->aliases == nullptr) {
-            return static_cast<char *>(NGX_CONF_ERROR);
-        }
-    }
-
-    std::string_view to = gemini::bare_model(view(value[2]));
-
-    if (!gemini::valid_model(to)) {
-        return invalid_value(cf, "gemini_model", view(value[2]),
-            "it cannot be a model's name");
-    }
-
-    auto *alias = static_cast<ModelAlias *>(ngx_array_push(conf->aliases));
-
-    if (alias == nullptr) {
-        return static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    alias->from = value[1];
-    alias->to = str(to);
-
-    return NGX_CONF_OK;
-}
-
-char *set_thoughts(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    struct Row {
-        std::string_view name;
-        translate::Thoughts thoughts;
-    };
-
-    static constexpr Row rows[] = {
-        {"field", translate::Thoughts::field},
-        {"inline", translate::Thoughts::inline_tags},
-        {"hide", translate::Thoughts::hide},
-    };
-
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *conf = static_cast<LocationConf *>(data);
-
-            if (conf->thoughts != NGX_CONF_UNSET_UINT) {
-                return duplicate();
-            }
-
-            for (const Row &row : rows) {
-                if (arg(cf, 1) == row.name) {
-                    conf->thoughts = static_cast<ngx_uint_t>(row.thoughts);
-                    return NGX_CONF_OK;
-                }
-            }
-
-            return invalid_value(cf, "gemini_thoughts", arg(cf, 1),
-                "\"field\", \"inline\" or \"hide\" is expected");
-        });
-}
-
-char *set_safety(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *conf = static_cast<LocationConf *>(data);
-
-            if (conf->safety != NGX_CONF_UNSET_PTR) {
-                return duplicate();
-            }
-
-            if (cf->args->nelts == 2 && arg(cf, 1) == "default") {
-                conf->safety = nullptr;
-                return NGX_CONF_OK;
-            }
-
-            if (cf->args->nelts == 2 && arg(cf, 1) == "off") {
-                conf->safety = const_cast<gemini::SafetySetting *>(
-                    translate::safety_off(conf->safety_count));
-                return NGX_CONF_OK;
-            }
-
-            conf->safety_count = cf->args->nelts - 1;
-            conf->safety = static_cast<gemini::SafetySetting *>(ngx_pcalloc(
-                cf->pool, conf->safety_count * sizeof(gemini::SafetySetting)));
-
-            if (conf->safety == nullptr) {
-                return static_cast<char *>(NGX_CONF_ERROR);
-            }
-
-            for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
-                auto setting = translate::parse_safety(arg(cf, i));
-
-                if (!setting) {
-                    return invalid_value(cf, "gemini_safety", arg(cf, i),
-                        setting.error().message);
-                }
-
-                for (ngx_uint_t k = 0; k + 1 < i; ++k) {
-                    if (conf->safety[k].category
-                        == setting.value().category)
-                    {
-                        return invalid_value(cf, "gemini_safety", arg(cf, i),
-                            "the category is there already");
-                    }
-                }
-
-                conf->safety[i - 1] = setting.value();
-            }
-
-            return NGX_CONF_OK;
-        });
-}
-
-char *set_status(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *conf = static_cast<LocationConf *>(data);
-
-            if (conf->status_pool_name.data != nullptr) {
-                return duplicate();
-            }
-
-            if (arg(cf, 2) == "health") {
-                conf->status_form = StatusForm::health;
-
-            } else if (arg(cf, 2) == "json") {
-                conf->status_form = StatusForm::json;
-
-            } else {
-                return invalid_value(cf, "gemini_status", arg(cf, 2),
-                    "\"health\" or \"json\" is expected");
-            }
-
-            conf->status_pool_name =
-                static_cast<ngx_str_t *>(cf->args->elts)[1];
-
-            return serve_by(cf, handle_status);
-        });
-}
-
-char *set_secret(ngx_conf_t *cf, ngx_command_t *, void *data)
-{
-    constexpr std::size_t min_secret = 16;
-
-    return guarded(cf->log, static_cast<char *>(NGX_CONF_ERROR),
-        [&]() -> char * {
-            auto *mcf = static_cast<MainConf *>(data);
-
-            if (mcf->secret.data != nullptr) {
-                return duplicate();
-            }
-
-            std::string secret;
-
-            if (starts_with(arg(cf, 1), "env:")) {
-                auto value = secret_value(cf, "gemini_secret", arg(cf, 1));
-
-                if (!value) {
-                    return static_cast<char *>(NGX_CONF_ERROR);
-                }
-
-                secret = std::move(*value);
-
-            } else {
-                auto lines = read_lines(cf, "gemini_secret", arg(cf, 1));
-
-                if (!lines) {
-                    return static_cast<char *>(NGX_CONF_ERROR);
-                }
-
-                if (!lines->empty()) {
-                    secret = lines->front().words.front();
-                }
-            }
-
-            if (secret.size() < min_secret) {
-                return invalid_value(cf, "gemini_secret", arg(cf, 1),
-                    "the secret is shorter than 16 characters");
-            }
-
-            mcf->secret = copy(cf->pool, secret);
-            OPENSSL_cleanse(secret.data(), secret.size());
-
-            return mcf->secret.data != nullptr
-                ? NGX_CONF_OK : static_cast<char *>(NGX_CONF_ERROR);
         });
 }
 

@@ -1,6 +1,7 @@
 #include "nginx/context.hpp"
 
 #include "core/openai/error.hpp"
+#include "nginx/metrics.hpp"
 
 namespace gw::ngx {
 
@@ -31,10 +32,20 @@ RequestContext::~RequestContext()
         ngx_del_timer(&keep_alive.event);
     }
 
+    if (waiting.event.timer_set) {
+        ngx_del_timer(&waiting.event);
+    }
+
+    if (tries.reserved) {
+        pool().give_back(tries.reservation);
+    }
+
     // finalize_request is not called when the upstream never came to life.
     if (tries.open) {
         pool().end_try(tries.credential);
     }
+
+    note_stream_closed(this);
 
     if (front != nullptr) {
         front->~Front();

@@ -34,6 +34,8 @@ struct Tries {
     ngx_uint_t upstream_status = 0; // of the try that is being given up
     bool open = false;              // begin_try without its end_try
     bool moving_on = false;         // the next get takes a new credential
+    bool reserved = false;          // the quota is charged, nothing sent yet
+    keys::Reservation reservation;  // of the last try
 
     ngx_event_get_peer_pt get = nullptr;
     ngx_event_free_peer_pt free = nullptr;
@@ -55,6 +57,14 @@ struct HeldBody {
     }
 };
 
+/// What the metrics keep of a request (metrics.cpp).
+struct Counting {
+    std::size_t credential = keys::Choice::nobody;  // of the last try
+    std::string_view model;         // likewise
+    bool trying = false;            // it has not been told to have ended
+    bool streaming = false;         // among the open streams
+};
+
 struct RequestContext;
 
 /// The timer of a silent stream. The event comes first: it is what the
@@ -62,6 +72,16 @@ struct RequestContext;
 struct KeepAliveTimer {
     ngx_event_t event;
     RequestContext *ctx;
+};
+
+/// A request that waits for a credential to come back (wait.cpp).
+struct Waiting {
+    ngx_event_t event;              // first, as in KeepAliveTimer
+    RequestContext *ctx;
+    ngx_msec_t until;               // ngx_current_msec; 0: has not waited
+    bool in_header;                 // an upstream answer is held meanwhile
+    bool give_byte;                 // what stands in for recv hands one out
+    ngx_recv_pt recv;               // the connection's own
 };
 
 struct RequestContext {
@@ -84,7 +104,11 @@ struct RequestContext {
     std::optional<openai::Operation> operation;
     std::string_view request_id;
     std::string_view requested_model;
-    std::string_view model;         // upstream's id
+    std::string_view model;         // upstream's id, of the coming try
+    std::string_view first_model;   // the one asked for, upstream's id
+    std::string_view body_model;    // the one `body` was written for
+    ngx_uint_t fallback = 0;        // how many of gemini_fallback were turned
+                                    // to
     std::optional<ClientSignatures> signatures;
     front::Front *front = nullptr;
     front::Models *models = nullptr;    // the same, when it is that one
@@ -107,8 +131,10 @@ struct RequestContext {
     bool skip_byte = false;         // see upstream_body.cpp
     bool ended = false;             // the answer is complete
     KeepAliveTimer keep_alive{};
+    Waiting waiting{};
     ngx_msec_t last_sent = 0;
     std::int64_t first_token_ms = -1;   // since the request began
+    Counting counting;
 
     // what the client is told when nginx answers with an error status
     std::optional<Error> error;

@@ -98,6 +98,13 @@ ngx_command_t directives[] = {
       offsetof(LocationConf, models_cache),
       nullptr },
 
+    { ngx_string("gemini_fallback"),
+      anywhere|NGX_CONF_1MORE,
+      set_fallback,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      nullptr },
+
     { ngx_string("gemini_safety"),
       anywhere|NGX_CONF_1MORE,
       set_safety,
@@ -173,6 +180,13 @@ ngx_command_t directives[] = {
       set<ngx_conf_set_size_slot>,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(LocationConf, max_response),
+      nullptr },
+
+    { ngx_string("gemini_admin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      set_admin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       nullptr },
 
     { ngx_string("gemini_status"),

@@ -14,9 +14,7 @@ ngx_http_output_body_filter_pt next_body_filter;
 
 bool ours(ngx_http_request_t *r)
 {
-    LocationConf *conf = location_conf(r);
-    return r == r->main
-           && (conf->serves() || conf->status_form != StatusForm::none);
+    return r == r->main && location_conf(r)->ours();
 }
 
 /// The error behind a status: what we know ourselves, or what the status says.

@@ -8,6 +8,7 @@
 #include "nginx/answer.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
+#include "nginx/request_body.hpp"
 #include "nginx/upstream.hpp"
 
 #include <new>
@@ -16,60 +17,6 @@
 namespace gw::ngx {
 
 namespace {
-
-/// The client's body in one piece. Small ones lie in one buf; what nginx put
-/// into a file, which is in the page cache still, is read back into a buf of
-/// its own. NGX_OK or NGX_ERROR.
-ngx_int_t gather_body(ngx_http_request_t *r, std::string_view &body)
-{
-    ngx_chain_t *cl = r->request_body != nullptr ? r->request_body->bufs
-                                                 : nullptr;
-    off_t size = 0;
-
-    for (ngx_chain_t *each = cl; each != nullptr; each = each->next) {
-        size += ngx_buf_size(each->buf);
-    }
-
-    if (size == 0) {
-        return NGX_OK;
-    }
-
-    if (cl->next == nullptr && !cl->buf->in_file) {
-        body = {reinterpret_cast<char *>(cl->buf->pos),
-                static_cast<std::size_t>(size)};
-        return NGX_OK;
-    }
-
-    auto *start = static_cast<u_char *>(ngx_pnalloc(r->pool,
-        static_cast<std::size_t>(size)));
-
-    if (start == nullptr) {
-        return NGX_ERROR;
-    }
-
-    u_char *p = start;
-
-    for (/* void */; cl != nullptr; cl = cl->next) {
-        ngx_buf_t *b = cl->buf;
-        auto n = static_cast<std::size_t>(ngx_buf_size(b));
-
-        if (!b->in_file) {
-            p = ngx_cpymem(p, b->pos, n);
-            continue;
-        }
-
-        if (ngx_read_file(b->file, p, n, b->file_pos)
-            != static_cast<ssize_t>(n))
-        {
-            return NGX_ERROR;
-        }
-
-        p += n;
-    }
-
-    body = {reinterpret_cast<char *>(start), static_cast<std::size_t>(size)};
-    return NGX_OK;
-}
 
 std::string_view resolve_alias(LocationConf *conf, std::string_view model)
 {
@@ -91,6 +38,7 @@ Result<void> settle_model(RequestContext *ctx)
 {
     ctx->requested_model = ctx->front->requested_model();
     ctx->model = resolve_alias(ctx->conf, ctx->requested_model);
+    ctx->first_model = ctx->model;
 
     Error error;
     error.param = "model";
@@ -178,6 +126,7 @@ ngx_int_t serve_chat(RequestContext *ctx)
 
     ctx->body = out.finish();
     ctx->body_size = out.size();
+    ctx->body_model = ctx->model;
 
     return start_upstream(ctx);
 }

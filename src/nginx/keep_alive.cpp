@@ -4,6 +4,7 @@
 // gemini_head_timeout the head goes out, with comments that SSE clients skip.
 // As they are no part of the answer, other credentials may still be tried.
 #include "nginx/answer.hpp"
+#include "nginx/metrics.hpp"
 #include "nginx/upstream.hpp"
 
 namespace gw::ngx {
@@ -46,6 +47,7 @@ ngx_int_t send_head(RequestContext *ctx)
     }
 
     ctx->own_answer = true;
+    note_stream_opened(ctx);
 
     ngx_int_t rc = ngx_http_send_header(r);
     ctx->head_sent = true;

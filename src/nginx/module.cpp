@@ -4,6 +4,9 @@
 #include "nginx/directives.hpp"
 #include "nginx/error_pages.hpp"
 #include "nginx/glue.hpp"
+#include "nginx/metrics.hpp"
+#include "nginx/redis_link.hpp"
+#include "nginx/state_file.hpp"
 #include "nginx/variables.hpp"
 #include "nginx/zone.hpp"
 
@@ -28,14 +31,25 @@ ngx_int_t preconfiguration(ngx_conf_t *cf)
 
 ngx_int_t postconfiguration(ngx_conf_t *cf)
 {
-    return add_access_handler(cf) == NGX_OK ? add_error_filters()
-                                            : NGX_ERROR;
+    return add_access_handler(cf) == NGX_OK
+                   && add_metrics_handler(cf) == NGX_OK
+               ? add_error_filters() : NGX_ERROR;
 }
 
 ngx_int_t init_process(ngx_cycle_t *cycle)
 {
     enter_worker(cycle);
+    start_redis_links(cycle);
+    start_state_files(cycle);
+
     return NGX_OK;
+}
+
+void exit_process(ngx_cycle_t *cycle)
+{
+    stop_redis_links();
+    stop_state_files();
+    leave_worker(cycle);
 }
 
 ngx_http_module_t module_context = {
@@ -63,7 +77,7 @@ ngx_module_t ngx_http_gemini_module = {
     gw::ngx::init_process,
     nullptr,                        // init thread
     nullptr,                        // exit thread
-    gw::ngx::leave_worker,
+    gw::ngx::exit_process,
     nullptr,                        // exit master
     NGX_MODULE_V1_PADDING
 };

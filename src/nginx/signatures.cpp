@@ -18,7 +18,16 @@ std::uint64_t place_of(std::string_view call_id, std::uint64_t owner)
 void ClientSignatures::keep(std::string_view call_id,
     std::string_view signature)
 {
-    store_.keep(place_of(call_id, owner_), signature, now_ms());
+    keys::Event event;
+    event.kind = keys::EventKind::signature_kept;
+    event.owner = place_of(call_id, owner_);
+    event.at_ms = now_ms();
+
+    store_.keep(event.owner, signature, event.at_ms);
+
+    if (shared_) {
+        pool_.journal().append(event);
+    }
 }
 
 bool ClientSignatures::find(std::string_view call_id, std::string &signature)

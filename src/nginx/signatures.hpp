@@ -14,7 +14,8 @@ class ClientSignatures final : public front::Signatures {
 public:
     /// owner: the client's identity; 0 where nobody is asked who they are.
     ClientSignatures(PoolZone &zone, std::uint64_t owner)
-        : store_(zone.signatures()), owner_(owner)
+        : pool_(zone.pool), store_(zone.signatures()), owner_(owner),
+          shared_(zone.conf->redis != nullptr)
     {
     }
 
@@ -22,8 +23,10 @@ public:
     bool find(std::string_view call_id, std::string &signature) override;
 
 private:
+    keys::Pool &pool_;
     keys::SignatureCache store_;
     std::uint64_t owner_;
+    bool shared_;               // other hosts are to hear of it
 };
 
 }

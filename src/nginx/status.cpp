@@ -1,13 +1,34 @@
 #include "nginx/status.hpp"
 
-#include "core/view/status.hpp"
 #include "nginx/answer.hpp"
 #include "nginx/headers.hpp"
+#include "nginx/metrics.hpp"
+#include "nginx/redis_connection.hpp"
 #include "nginx/version.hpp"
 
 namespace gw::ngx {
 
 namespace {
+
+view::LinkView link_of(const PoolConf &pool)
+{
+    view::LinkView link;
+
+    if (pool.redis == nullptr) {
+        return link;
+    }
+
+    const LinkReport &report = pool.zone->link_report();
+
+    link.state = report.up.load() != 0 ? view::LinkView::State::up
+                                       : view::LinkView::State::connecting;
+    link.url = share::shown(pool.redis->url);
+    link.since_ms = static_cast<std::int64_t>(report.since_ms.load());
+    link.losses = report.losses.load();
+    link.hosts = pool.zone->pool.share().count;
+
+    return link;
+}
 
 ngx_int_t send_status(RequestContext *ctx)
 {
@@ -22,7 +43,13 @@ ngx_int_t send_status(RequestContext *ctx)
         return send_error(r, ctx, error);
     }
 
+    if (ctx->conf->status_form == StatusForm::metrics) {
+        return send_metrics(ctx);
+    }
+
     keys::Pool &pool = ctx->conf->status_pool->zone->pool;
+    pool.refresh(now_ms());
+
     ChainOutput out(r->pool, 4096);
     ngx_uint_t status = NGX_HTTP_OK;
 
@@ -34,12 +61,8 @@ ngx_int_t send_status(RequestContext *ctx)
         }
 
     } else {
-        view::StatusContext context;
-        context.pool = ngx::view(ctx->conf->status_pool->name);
-        context.version = module_version;
-        context.now_ms = now_ms();
-
-        view::write_status(pool, context, out);
+        view::write_status(pool, status_of(*ctx->conf->status_pool, now_ms()),
+            out);
     }
 
     if (add_header(r, "Cache-Control", "no-store") != NGX_OK) {
@@ -51,6 +74,18 @@ ngx_int_t send_status(RequestContext *ctx)
     return send_json(r, ctx, status, body, out.size());
 }
 
+}
+
+view::StatusContext status_of(const PoolConf &pool, std::int64_t now_ms)
+{
+    view::StatusContext context;
+
+    context.pool = ngx::view(pool.name);
+    context.version = module_version;
+    context.now_ms = now_ms;
+    context.redis = link_of(pool);
+
+    return context;
 }
 
 ngx_int_t handle_status(ngx_http_request_t *r)

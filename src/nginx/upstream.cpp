@@ -1,6 +1,7 @@
 #include "nginx/upstream.hpp"
 
 #include "core/keys/shortage.hpp"
+#include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
 
@@ -99,11 +100,20 @@ void abort_request(ngx_http_request_t *)
 {
 }
 
-void settle_client(RequestContext *ctx)
+/// What the answer says it cost goes to the client's limits and, in place of
+/// the estimate, to the key's quota.
+void settle_usage(RequestContext *ctx)
 {
+    const translate::Outcome &outcome = ctx->front->outcome();
+
+    if (outcome.has_usage && ctx->tries.reservation.use_id != 0) {
+        ctx->pool().settle(ctx->tries.reservation,
+            outcome.usage.prompt_tokens);
+    }
+
     if (ctx->client_limits != nullptr) {
         keys::add_tokens(*ctx->client_limits,
-            ctx->front->outcome().usage.total_tokens(), now_ms());
+            outcome.usage.total_tokens(), now_ms());
     }
 }
 
@@ -114,7 +124,7 @@ void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
         stop_keep_alive(ctx);
         finish_body(ctx, rc);
-        settle_client(ctx);
+        settle_usage(ctx);
 
         if (ctx->tries.open) {
             ctx->tries.open = false;
@@ -137,9 +147,13 @@ ngx_int_t start_upstream(RequestContext *ctx)
     ngx_http_request_t *r = ctx->r;
     LocationConf *conf = ctx->conf;
 
-    keys::Choice choice = choose_credential(ctx);
+    keys::Choice choice;
 
-    if (!choice.ok()) {
+    if (!find_credential(ctx, choice)) {
+        if (wait_for_credential(ctx, choice)) {
+            return NGX_DONE;
+        }
+
         Error error = keys::shortage_error(choice, ctx->model, now_ms());
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -148,8 +162,6 @@ ngx_int_t start_upstream(RequestContext *ctx)
 
         return send_stale_or_error(ctx, error);
     }
-
-    ctx->tries.credential = choice.credential;
 
     if (ngx_http_upstream_create(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

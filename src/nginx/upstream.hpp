@@ -34,6 +34,11 @@ gemini::Verdict note_failure(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error);
 ngx_int_t judge_error(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error);
+/// What the client is told when the last try failed so.
+Error final_error(RequestContext *ctx, const gemini::Verdict &verdict);
+/// An answer that nobody is to blame for, but that a second try often mends:
+/// once for each request. true: INVALID_HEADER.
+bool try_once_more(RequestContext *ctx, std::string_view why);
 /// Tells the client, as a body or, when the head has gone, as an event.
 ngx_int_t answer_error(RequestContext *ctx, Error error);
 
@@ -47,14 +52,24 @@ void finish_body(RequestContext *ctx, ngx_int_t rc);
 
 // upstream_peer.cpp
 ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *us);
-/// The credential for the next try of this request, whatever was tried.
-keys::Choice choose_credential(RequestContext *ctx);
 /// Whether another try may be made now, with whatever credential.
 bool may_try_again(RequestContext *ctx);
 /// Picks the credential for the next try and marks the current one as the
 /// reason for it; upstream.c must then be told INVALID_HEADER. again: when no
 /// other is usable, the same may go out once more. false: there is none.
 bool move_on(RequestContext *ctx, bool again);
+/// The credential has been taken: the current try ends in its favour.
+void set_out(RequestContext *ctx);
+
+// wait.cpp: `exhausted wait=`
+/// Holds a request that found no credential until one may be back, and then
+/// goes on as start_upstream() does. false: there is no use in waiting.
+bool wait_for_credential(RequestContext *ctx, const keys::Choice &choice);
+/// The same while upstream's failed answer is held, to move on afterwards.
+/// NGX_AGAIN: it waits. NGX_DECLINED: there is no use in waiting. verdict: what
+/// the client is told when nothing comes of it.
+ngx_int_t wait_in_header(RequestContext *ctx,
+    const gemini::Verdict &verdict);
 
 // keep_alive.cpp: the head of a stream that stays silent, and its comments
 void start_keep_alive(RequestContext *ctx);

@@ -1,6 +1,7 @@
 // Nothing goes to the client before it is known what the answer is. While it
 // is held, process_header keeps taking bytes out of u->buffer and returning
 // NGX_AGAIN; a buffer left full would be "too big header".
+#include "nginx/log.hpp"
 #include "nginx/upstream.hpp"
 
 #include <cstring>
@@ -125,13 +126,12 @@ Error bad_answer(const char *message)
 
 ngx_int_t retry_or_answer(RequestContext *ctx, const Error &error)
 {
-    ngx_log_error(NGX_LOG_ERR, ctx->r->connection->log, 0,
-        "gemini: %s", error.message.c_str());
-
-    if (ctx->tries.again == 0 && move_on(ctx, true)) {
-        ++ctx->tries.again;
+    if (try_once_more(ctx, error.message)) {
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
+
+    ngx_log_error(NGX_LOG_ERR, ctx->r->connection->log, 0, "gemini: %*s",
+        GW_LOG(error.message));
 
     return answer_error(ctx, error);
 }

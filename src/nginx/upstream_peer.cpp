@@ -1,7 +1,9 @@
 // The wrapper around the balancer: it gives each try its credential. The
 // balancer knows addresses; a refused key is no address's fault, so when one
 // fails the balancer is started afresh and told nothing bad.
+#include "nginx/choice.hpp"
 #include "nginx/log.hpp"
+#include "nginx/metrics.hpp"
 #include "nginx/upstream.hpp"
 
 namespace gw::ngx {
@@ -124,6 +126,37 @@ void mend_upstream_status(RequestContext *ctx)
     }
 }
 
+/// The same credential goes out again, without having been chosen anew.
+void charge(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+
+    if (!tries.reserved && !ctx->model.empty()) {
+        tries.reservation = ctx->pool().charge(tries.credential, ctx->model,
+            ctx->front->estimated_tokens(), now_ms());
+        tries.reserved = true;
+    }
+}
+
+/// A request that was sent counts, whatever came of it: Google counts so too.
+/// One that a kept connection lost on the way was not sent.
+void settle_sent(ngx_peer_connection_t *pc, RequestContext *ctx,
+    ngx_uint_t state)
+{
+    Tries &tries = ctx->tries;
+    ngx_http_upstream_t *u = ctx->r->upstream;
+
+    bool lost = pc->cached && (state & NGX_PEER_FAILED)
+                && u->headers_in.status_n == 0;
+
+    if (tries.reserved && (!u->request_sent || lost)) {
+        ctx->pool().give_back(tries.reservation);
+        tries.reservation = {};
+    }
+
+    tries.reserved = false;
+}
+
 ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
 {
     return guarded(pc->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
@@ -153,6 +186,8 @@ ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
         ++tries.attempts;
         tries.open = true;
         ctx->pool().begin_try(tries.credential, now_ms());
+        note_try_begun(ctx);
+        charge(ctx);
 
         return rc;
     });
@@ -169,8 +204,14 @@ void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
         ctx->pool().end_try(tries.credential);
     }
 
+    note_try_ended(ctx);
+
+    // moving_on: what is reserved already belongs to the next try.
     if (tries.moving_on && (state & NGX_PEER_FAILED)) {
         state = NGX_PEER_NEXT;
+
+    } else {
+        settle_sent(pc, ctx, state);
     }
 
     ngx_connection_t *c = pc->connection;
@@ -233,21 +274,6 @@ ngx_int_t init_peer(ngx_http_request_t *r, ngx_http_upstream_srv_conf_t *)
         });
 }
 
-keys::Choice choose_credential(RequestContext *ctx)
-{
-    keys::Wanted wanted;
-
-    wanted.model = ctx->model;
-    wanted.tried = ctx->tries.tried;
-    wanted.tried_count = ctx->tries.tried_count;
-    wanted.sticky = ctx->client != nullptr ? ctx->client->limit_id() : 0;
-    wanted.random = (static_cast<std::uint64_t>(ngx_random()) << 31)
-                    ^ static_cast<std::uint64_t>(ngx_random());
-    wanted.now_ms = now_ms();
-
-    return ctx->pool().choose(wanted);
-}
-
 bool may_try_again(RequestContext *ctx)
 {
     ngx_http_upstream_t *u = ctx->r->upstream;
@@ -272,26 +298,36 @@ bool move_on(RequestContext *ctx, bool again)
         tries.tried[tries.tried_count++] = tries.credential;
     }
 
-    keys::Choice choice = choose_credential(ctx);
+    tries.reserved = false;
+    keys::Choice choice;
 
-    if (!choice.ok() && !again) {
+    if (again) {
+        // Nobody is to blame: the same model, and at need the same credential.
+        choice = choose_credential(ctx);
+
+        if (choice.ok()) {
+            take_choice(ctx, choice);
+        }
+
+    } else if (!find_credential(ctx, choice)) {
         return false;
     }
+
+    set_out(ctx);
+    return true;
+}
+
+void set_out(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
 
     tries.moving_on = true;
     tries.upstream_status = ctx->r->upstream->headers_in.status_n;
 
-    // end_try() for the current one, before another takes its place.
     if (tries.open) {
         tries.open = false;
         ctx->pool().end_try(tries.credential);
     }
-
-    if (choice.ok()) {
-        tries.credential = choice.credential;
-    }
-
-    return true;
 }
 
 }

@@ -3,7 +3,9 @@
 #include "core/keys/shortage.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
+#include "nginx/choice.hpp"
 #include "nginx/log.hpp"
+#include "nginx/metrics.hpp"
 #include "nginx/models_cache.hpp"
 #include "nginx/upstream.hpp"
 
@@ -12,6 +14,8 @@
 namespace gw::ngx {
 
 namespace {
+
+constexpr int too_many_requests = 429;
 
 /// upstream.c shows the input filter only what is left in u->buffer, and
 /// flushes the head by itself when nothing is. One byte is left there, which
@@ -78,47 +82,10 @@ void log_failure(RequestContext *ctx, const gemini::UpstreamError &error,
         error.code);
 }
 
-/// What the client is told when the last try failed so.
-Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
-{
-    if (verdict.action == gemini::Action::answer) {
-        return verdict.error;
-    }
-
-    // Would the next request find a credential? If none, that is the news,
-    // with the time when one will be back.
-    std::size_t tried = ctx->tries.tried_count;
-    ctx->tries.tried_count = 0;
-    keys::Choice choice = choose_credential(ctx);
-    ctx->tries.tried_count = tried;
-
-    if (choice.ok() || choice.shortage == keys::Shortage::resting) {
-        return verdict.error;
-    }
-
-    return keys::shortage_error(choice, ctx->model, now_ms());
-}
-
 void succeeded(RequestContext *ctx)
 {
     ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
     ctx->pool().header().answered.fetch_add(1, std::memory_order_relaxed);
-}
-
-/// An answer that nobody is to blame for, but that a second try often mends.
-bool try_once_more(RequestContext *ctx, std::string_view why)
-{
-    if (ctx->tries.again != 0 || !move_on(ctx, true)) {
-        return false;
-    }
-
-    ++ctx->tries.again;
-
-    ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
-        "gemini: upstream's answer for \"%*s\" is of no use, "
-        "another try is made: %*s", GW_LOG(ctx->model), GW_LOG(why));
-
-    return true;
 }
 
 /// Signatures do not survive a change of model or route, and clients send what
@@ -137,6 +104,7 @@ bool write_without_signatures(RequestContext *ctx)
 
     ctx->body = out.finish();
     ctx->body_size = out.size();
+    ctx->body_model = ctx->model;
 
     ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
         "gemini: upstream refuses a thought signature for \"%*s\", "
@@ -161,11 +129,44 @@ ngx_int_t ask_for_more(RequestContext *ctx)
 
 }
 
+Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
+{
+    if (verdict.action == gemini::Action::answer) {
+        return verdict.error;
+    }
+
+    // Would the next request find a credential? If none, that is the news,
+    // with the time when one will be back.
+    keys::Choice choice = foresee_credential(ctx);
+
+    if (choice.ok() || choice.shortage == keys::Shortage::resting) {
+        return verdict.error;
+    }
+
+    return keys::shortage_error(choice, ctx->model, now_ms());
+}
+
+bool try_once_more(RequestContext *ctx, std::string_view why)
+{
+    if (ctx->tries.again != 0 || !move_on(ctx, true)) {
+        return false;
+    }
+
+    ++ctx->tries.again;
+
+    ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
+        "gemini: upstream's answer for \"%*s\" is of no use, "
+        "another try is made: %*s", GW_LOG(ctx->model), GW_LOG(why));
+
+    return true;
+}
+
 ngx_int_t accept_stream(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
 
     note_first_token(ctx);
+    note_stream_opened(ctx);
     succeeded(ctx);
 
     if (!ctx->head_sent) {
@@ -273,7 +274,13 @@ gemini::Verdict note_failure(RequestContext *ctx,
     keys::Pool::Consequence done = ctx->pool().failed(ctx->tries.credential,
         ctx->model, verdict, now_ms());
 
+    if (upstream_error.code == too_many_requests) {
+        ctx->pool().learn(ctx->tries.credential, ctx->model,
+            upstream_error.violations, now_ms());
+    }
+
     log_failure(ctx, upstream_error, verdict, done);
+    note_rest(ctx, done);
 
     return verdict;
 }
@@ -287,10 +294,14 @@ ngx_int_t judge_error(RequestContext *ctx,
         return ask_for_more(ctx);
     }
 
-    if (verdict.action == gemini::Action::next_credential
-        && move_on(ctx, false))
-    {
-        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    if (verdict.action == gemini::Action::next_credential) {
+        if (move_on(ctx, false)) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        if (wait_in_header(ctx, verdict) == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
     }
 
     return answer_error(ctx, final_error(ctx, verdict));

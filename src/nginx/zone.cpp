@@ -4,8 +4,10 @@
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/log.hpp"
+#include "nginx/state_file.hpp"
 
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 #include <algorithm>
 #include <csignal>
@@ -28,6 +30,12 @@ struct Shared {
 
     // The process that is worker i of the newest configuration; 0: none.
     keys::Word workers[max_workers];
+
+    std::uint64_t host_id;
+    keys::Word link_lease;
+    keys::Word state_lease;
+    StateReport state;
+    LinkReport link;
 
     u_char *models;
     std::size_t models_size;
@@ -72,8 +80,9 @@ std::size_t zone_bytes(const ZonePlan &plan)
 ZonePlan plan_within(std::size_t size, std::size_t keys)
 {
     ZonePlan none{keys::Layout{}, 0};
-    std::size_t other = zone_bytes({keys::Layout::for_keys(keys), 0})
-                        - keys::Layout::for_keys(keys).bytes();
+    // Slab pages and their descriptors, and the list of models.
+    std::size_t other = slab_reserve + models_reserve + ngx_pagesize
+        + size / ngx_pagesize * sizeof(ngx_slab_page_t);
 
     if (size <= other) {
         return none;
@@ -154,6 +163,29 @@ void set_log_context(ngx_slab_pool_t *slab, const ngx_str_t &name)
     }
 }
 
+std::uint64_t random_id()
+{
+    std::uint64_t id = 0;
+
+    if (RAND_bytes(reinterpret_cast<unsigned char *>(&id), sizeof(id)) != 1) {
+        id = static_cast<std::uint64_t>(ngx_random()) << 32
+             ^ static_cast<std::uint64_t>(ngx_random())
+             ^ static_cast<std::uint64_t>(ngx_pid) << 16;
+    }
+
+    return id != 0 ? id : 1;
+}
+
+/// Pages nobody has touched are zero, and stay without memory behind them until
+/// somebody does. Only nginx's own debugging fills them before.
+void clear_fresh([[maybe_unused]] void *memory,
+    [[maybe_unused]] std::size_t size)
+{
+#if (NGX_DEBUG_MALLOC)
+    std::memset(memory, 0, size);
+#endif
+}
+
 ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
 {
     auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
@@ -173,14 +205,15 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
         return NGX_ERROR;
     }
 
-    std::memset(memory, 0, mine.layout.bytes());
+    clear_fresh(memory, mine.layout.bytes());
+    clear_fresh(signatures, mine.signature_bytes);
     keys::Pool::format(memory, mine.layout);
 
-    std::memset(signatures, 0, mine.signature_bytes);
     shared->memory = memory;
     shared->signatures = signatures;
     shared->signature_bytes = mine.signature_bytes;
     shared->layout = mine.layout;
+    shared->host_id = random_id();
     slab->data = shared;
     set_log_context(slab, zone->shm.name);
 
@@ -189,10 +222,18 @@ ngx_int_t format_zone(ngx_shm_zone_t *zone, PoolZone &mine)
             keys::Pool::migrate(memory, known->memory);
             keys::SignatureCache(signatures, shared->signature_bytes)
                 .copy_from({known->signatures, known->signature_bytes});
+            shared->host_id = known->host_id;
         }
     }
 
     return NGX_OK;
+}
+
+/// Under the lock: a worker of the old configuration may be adding a key.
+bool adopt(PoolZone &zone)
+{
+    ZoneLock lock(zone.shm);
+    return zone.pool.adopt(zone.shared->memory);
 }
 
 ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
@@ -202,7 +243,9 @@ ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
         auto *slab = reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr);
 
         // Of the same size: nginx has handed the old memory on.
-        if (slab->data == nullptr && format_zone(zone, mine) != NGX_OK) {
+        bool fresh = slab->data == nullptr;
+
+        if (fresh && format_zone(zone, mine) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -210,12 +253,16 @@ ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
         mine.layout = mine.shared->layout;
 
         if (!keys::Pool::formatted(mine.shared->memory, mine.layout)
-            || !mine.pool.adopt(mine.shared->memory))
+            || !adopt(mine))
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                 "gemini: zone \"%V\" has no room for %uz keys",
                 &zone->shm.name, mine.pool.credentials().size());
             return NGX_ERROR;
+        }
+
+        if (fresh && mine.conf->state.len != 0) {
+            read_state_file(mine, zone->shm.log);
         }
 
         return NGX_OK;
@@ -257,27 +304,56 @@ ngx_int_t init_clients_zone(ngx_shm_zone_t *zone, void *)
     });
 }
 
-template <typename Body>
-void for_each_pool(ngx_cycle_t *cycle, Body &&body)
+}
+
+std::vector<PoolConf *> pools_of(ngx_cycle_t *cycle)
 {
     // The cache manager and loader are no workers.
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
-        return;
+        return {};
     }
 
     auto *mcf = static_cast<MainConf *>(
         ngx_http_cycle_get_module_main_conf(cycle, ngx_http_gemini_module));
 
-    if (mcf == nullptr) {
-        return;
-    }
-
-    for (PoolConf *pool : *mcf->pools) {
-        body(*pool->zone);
-    }
+    return mcf != nullptr ? *mcf->pools : std::vector<PoolConf *>();
 }
 
+ZoneLock::ZoneLock(ngx_shm_zone_t *zone)
+    : slab_(reinterpret_cast<ngx_slab_pool_t *>(zone->shm.addr))
+{
+    ngx_shmtx_lock(&slab_->mutex);
+}
+
+ZoneLock::~ZoneLock()
+{
+    ngx_shmtx_unlock(&slab_->mutex);
+}
+
+keys::Word &PoolZone::link_lease() const
+{
+    return shared->link_lease;
+}
+
+keys::Word &PoolZone::state_lease() const
+{
+    return shared->state_lease;
+}
+
+LinkReport &PoolZone::link_report() const
+{
+    return shared->link;
+}
+
+StateReport &PoolZone::state_report() const
+{
+    return shared->state;
+}
+
+std::uint64_t PoolZone::host_id() const
+{
+    return shared->host_id;
 }
 
 keys::SignatureCache PoolZone::signatures() const
@@ -316,6 +392,7 @@ ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool)
         return NGX_ERROR;
     }
 
+    zone->conf = pool;
     zone->layout = plan.layout;
     zone->signature_bytes = plan.signature_bytes;
     zone->shm = add_zone(cf, "gemini_keys", pool->name,
@@ -430,7 +507,8 @@ void keep_models(PoolZone &zone, std::uint64_t source, std::string_view text,
 
 void enter_worker(ngx_cycle_t *cycle)
 {
-    for_each_pool(cycle, [](PoolZone &zone) {
+    for (PoolConf *pool : pools_of(cycle)) {
+        PoolZone &zone = *pool->zone;
         keys::Word &place = zone.shared->workers[ngx_worker % max_workers];
         auto former = static_cast<ngx_pid_t>(place.load());
 
@@ -442,18 +520,18 @@ void enter_worker(ngx_cycle_t *cycle)
         }
 
         place.store(static_cast<std::uint64_t>(ngx_pid));
-    });
+    }
 }
 
 void leave_worker(ngx_cycle_t *cycle)
 {
-    for_each_pool(cycle, [](PoolZone &zone) {
+    for (PoolConf *pool : pools_of(cycle)) {
         auto mine = static_cast<std::uint64_t>(ngx_pid);
 
         // Not when the worker of a newer configuration stands there.
-        zone.shared->workers[ngx_worker % max_workers]
+        pool->zone->shared->workers[ngx_worker % max_workers]
             .compare_exchange_strong(mine, 0);
-    });
+    }
 }
 
 }

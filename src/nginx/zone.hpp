@@ -11,19 +11,59 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw::ngx {
+
+/// How the link to Redis stands, for status and metrics; shared.
+struct LinkReport {
+    keys::Word up;                  // 1: connected and in step
+    keys::Word since_ms;            // when that last changed; 0: never
+    keys::Word losses;              // connections lost
+    keys::Word sent;                // messages
+    keys::Word received;
+};
+
+/// What the writers of the state file know of each other; shared.
+struct StateReport {
+    keys::Word written;             // digest of what is in the file; 0: not
+                                    // known
+    keys::Word told;                // digest of what the log says of it
+};
+
+/// Held while the table of added keys is written. The slab's mutex: the master
+/// frees it when a worker dies with it.
+class ZoneLock {
+public:
+    explicit ZoneLock(ngx_shm_zone_t *zone);
+    ~ZoneLock();
+
+    ZoneLock(const ZoneLock &) = delete;
+    ZoneLock &operator=(const ZoneLock &) = delete;
+
+private:
+    ngx_slab_pool_t *slab_;
+};
 
 /// One pool's zone as this process sees it.
 struct PoolZone {
     /// Of thought signatures; shared.
     keys::SignatureCache signatures() const;
 
+    // Shared words of the whole host; zone.cpp has them in its root.
+    keys::Word &link_lease() const;         // of redis_link.cpp
+    keys::Word &state_lease() const;        // of state_file.cpp
+    LinkReport &link_report() const;
+    StateReport &state_report() const;
+    /// Random, made with the zone: this host among those that share the pool.
+    std::uint64_t host_id() const;
+
     ngx_shm_zone_t *shm = nullptr;
     keys::Layout layout{};
     std::size_t signature_bytes = 0;
     keys::Pool pool;
     struct Shared *shared = nullptr;    // root of what lies in the zone
+    const PoolConf *conf = nullptr;     // of the configuration it belongs to
 
     PoolZone(std::vector<keys::Credential> credentials,
         const keys::PoolOptions &options)
@@ -47,6 +87,10 @@ ngx_int_t add_clients_zone(ngx_conf_t *cf, ClientsConf *clients);
 /// that died forgets the tries which that one left open.
 void enter_worker(ngx_cycle_t *cycle);
 void leave_worker(ngx_cycle_t *cycle);
+
+/// The pools of a cycle, for those who run beside requests. Empty outside of
+/// workers.
+std::vector<PoolConf *> pools_of(ngx_cycle_t *cycle);
 
 /// The list of models that was fetched last, for all workers. source tells
 /// one upstream from another.

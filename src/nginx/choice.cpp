@@ -1,0 +1,232 @@
+#include "nginx/choice.hpp"
+
+#include "nginx/log.hpp"
+
+#include <charconv>
+
+namespace gw::ngx {
+
+namespace {
+
+/// $request_id is 32 hex digits.
+std::uint64_t half_of(std::string_view request_id, std::size_t from)
+{
+    constexpr std::size_t digits = 16;
+    std::uint64_t number = 0;
+
+    if (request_id.size() >= from + digits) {
+        const char *start = request_id.data() + from;
+        std::from_chars(start, start + digits, number, 16);
+    }
+
+    return number;
+}
+
+keys::Wanted wanted_by(RequestContext *ctx)
+{
+    keys::Wanted wanted;
+
+    wanted.model = ctx->model;
+    wanted.tried = ctx->tries.tried;
+    wanted.tried_count = ctx->tries.tried_count;
+    wanted.sticky = ctx->client != nullptr ? ctx->client->limit_id() : 0;
+    wanted.random = (static_cast<std::uint64_t>(ngx_random()) << 31)
+                    ^ static_cast<std::uint64_t>(ngx_random());
+    wanted.tokens = ctx->front->estimated_tokens();
+    wanted.request[0] = half_of(ctx->request_id, 0);
+    wanted.request[1] = half_of(ctx->request_id, 16);
+    wanted.now_ms = now_ms();
+
+    return wanted;
+}
+
+/// Why each key was or was not taken, for who reads the debug log.
+void log_trail(RequestContext *ctx, const keys::Choice &choice)
+{
+#if (NGX_DEBUG)
+    ngx_log_t *log = ctx->r->connection->log;
+
+    if (!(log->log_level & NGX_LOG_DEBUG_HTTP)) {
+        return;
+    }
+
+    for (std::size_t i = 0; i < choice.trail.count; ++i) {
+        const keys::Step &step = choice.trail.steps[i];
+        std::string_view key
+            = ctx->pool().credentials()[step.credential].name;
+        std::string_view why = keys::name_of(step.why);
+        std::string_view failure = gemini::name_of(step.failure);
+
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, log, 0,
+            "gemini: choice for \"%*s\": key \"%*s\" %*s (%*s)",
+            GW_LOG(ctx->model), GW_LOG(key), GW_LOG(why), GW_LOG(failure));
+    }
+#else
+    (void) ctx;
+    (void) choice;
+#endif
+}
+
+keys::Choice choose(RequestContext *ctx, const keys::Wanted &wanted)
+{
+    keys::Choice choice = ctx->pool().choose(wanted);
+    log_trail(ctx, choice);
+
+    return choice;
+}
+
+/// The body in the words of the current model. false: it cannot be said in
+/// them.
+bool write_body_anew(RequestContext *ctx)
+{
+    if (ctx->body_model == ctx->model) {
+        return true;
+    }
+
+    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
+
+    if (!ctx->front->write_body(ctx->model, out)) {
+        return false;
+    }
+
+    ctx->body = out.finish();
+    ctx->body_size = out.size();
+    ctx->body_model = ctx->model;
+    ctx->front->serve_as(ctx->model == ctx->first_model
+        ? std::string_view() : ctx->model);
+
+    return true;
+}
+
+bool accept_choice(RequestContext *ctx, const keys::Choice &choice)
+{
+    if (ctx->body != nullptr && !write_body_anew(ctx)) {
+        ctx->pool().give_back(choice.reservation);
+        return false;
+    }
+
+    take_choice(ctx, choice);
+    return true;
+}
+
+/// The next model of gemini_fallback that this client may have. false: there
+/// is none left.
+bool turn_to_fallback(RequestContext *ctx)
+{
+    ngx_array_t *fallbacks = ctx->conf->fallbacks;
+
+    while (ctx->body != nullptr && fallbacks != nullptr
+           && ctx->fallback < fallbacks->nelts)
+    {
+        std::string_view model = view(static_cast<ngx_str_t *>(
+            fallbacks->elts)[ctx->fallback++]);
+
+        if (model == ctx->first_model
+            || (ctx->client != nullptr && !ctx->client->may_use(model)))
+        {
+            continue;
+        }
+
+        ctx->model = model;
+        // What failed for one model may do for another.
+        ctx->tries.tried_count = 0;
+
+        return true;
+    }
+
+    return false;
+}
+
+/// Of two shortages the one that ends sooner.
+void keep_sooner(keys::Choice &best, const keys::Choice &other)
+{
+    if (other.back_at_ms != 0
+        && (best.back_at_ms == 0 || other.back_at_ms < best.back_at_ms))
+    {
+        best = other;
+    }
+}
+
+}
+
+keys::Choice choose_credential(RequestContext *ctx)
+{
+    return choose(ctx, wanted_by(ctx));
+}
+
+keys::Choice foresee_credential(RequestContext *ctx)
+{
+    keys::Wanted wanted = wanted_by(ctx);
+    wanted.tried_count = 0;
+    wanted.peek = true;
+
+    return ctx->pool().choose(wanted);
+}
+
+bool find_credential(RequestContext *ctx, keys::Choice &choice)
+{
+    choice = choose_credential(ctx);
+
+    if (choice.ok() && accept_choice(ctx, choice)) {
+        return true;
+    }
+
+    std::string_view former = ctx->model;
+    std::size_t former_tried = ctx->tries.tried_count;
+
+    while (turn_to_fallback(ctx)) {
+        keys::Choice other = choose_credential(ctx);
+
+        if (other.ok() && accept_choice(ctx, other)) {
+            ngx_log_error(NGX_LOG_NOTICE, ctx->r->connection->log, 0,
+                "gemini: no key is usable for \"%*s\", \"%*s\" serves the "
+                "request", GW_LOG(former), GW_LOG(ctx->model));
+            choice = other;
+            return true;
+        }
+
+        keep_sooner(choice, other);
+    }
+
+    // The last try's model stays that of the log's line.
+    ctx->model = former;
+    ctx->tries.tried_count = former_tried;
+
+    if (ctx->conf->pool->exhausted != Exhausted::soonest) {
+        return false;
+    }
+
+    keys::Wanted wanted = wanted_by(ctx);
+    wanted.soonest = true;
+    keys::Choice soonest = choose(ctx, wanted);
+
+    if (!soonest.ok() || !accept_choice(ctx, soonest)) {
+        return false;
+    }
+
+    choice = soonest;
+    return true;
+}
+
+void start_afresh(RequestContext *ctx)
+{
+    ctx->fallback = 0;
+    ctx->model = ctx->first_model;
+    ctx->tries.tried_count = 0;
+}
+
+void take_choice(RequestContext *ctx, const keys::Choice &choice)
+{
+    Tries &tries = ctx->tries;
+
+    if (tries.open) {
+        tries.open = false;
+        ctx->pool().end_try(tries.credential);
+    }
+
+    tries.credential = choice.credential;
+    tries.reservation = choice.reservation;
+    tries.reserved = choice.reservation.use_id != 0;
+}
+
+}

@@ -1,0 +1,29 @@
+// Which credential, and of gemini_fallback which model, the next try of a
+// request goes out with.
+#pragma once
+
+#include "nginx/context.hpp"
+
+namespace gw::ngx {
+
+/// Among the credentials for the current model. Nothing is kept of it in the
+/// context; what it reserved is the caller's to take or give back.
+keys::Choice choose_credential(RequestContext *ctx);
+
+/// The same without taking anything, and as if nothing had been tried: would
+/// the next request find one?
+keys::Choice foresee_credential(RequestContext *ctx);
+
+/// A credential for the current model, else for one of its fallbacks, else as
+/// `exhausted` says; the context then has credential, reservation, model and a
+/// body in that model's words. Else false: choice says why, with the soonest
+/// return of any of the models, and the model is what it was.
+bool find_credential(RequestContext *ctx, keys::Choice &choice);
+
+/// As if nothing had been tried: the model asked for, every credential.
+void start_afresh(RequestContext *ctx);
+
+/// Takes a choice for the next try.
+void take_choice(RequestContext *ctx, const keys::Choice &choice);
+
+}

@@ -1,0 +1,147 @@
+#include "nginx/redis_signatures.hpp"
+
+#include "core/share/codec.hpp"
+#include "nginx/glue.hpp"
+#include "nginx/redis_scan.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace gw::ngx {
+
+bool is_signature(std::string_view text)
+{
+    auto printable = [](char c) { return c > ' ' && c <= '~'; };
+
+    return !text.empty() && text.size() <= keys::SignatureCache::max_signature
+        && std::all_of(text.begin(), text.end(), printable);
+}
+
+RedisSignatures::RedisSignatures(keys::SignatureCache cache,
+    const RedisKeys &names, std::function<void(const redisReply &)> refused)
+    : cache_(cache), names_(names), refused_(std::move(refused))
+{
+}
+
+void RedisSignatures::start(RedisConnection &connection)
+{
+    connection_ = &connection;
+    cursor_ = "0";
+    pages_ = 0;
+    fetched_ = 0;
+    scanned_ = false;
+    waiting_ = false;
+    wanted_.clear();
+}
+
+void RedisSignatures::tick()
+{
+    if (connection_ == nullptr || waiting_) {
+        return;
+    }
+
+    if (!wanted_.empty()) {
+        fetch();
+
+    } else if (!scanned_ && fetched_ < most) {
+        scan();
+
+    } else {
+        stop();
+    }
+}
+
+void RedisSignatures::scan()
+{
+    std::string pattern = names_.signature_pattern();
+
+    waiting_ = true;
+    connection_->command(
+        { "SCAN", cursor_, "MATCH", pattern, "COUNT", "200" },
+        [this](const redisReply *reply) {
+            if (!refuse(reply)) {
+                page(*reply);
+            }
+        });
+}
+
+void RedisSignatures::page(const redisReply &reply)
+{
+    if (reply.elements != 2 || reply.element[1]->type != REDIS_REPLY_ARRAY) {
+        refused_(reply);
+        return;
+    }
+
+    const redisReply &names = *reply.element[1];
+    std::size_t prefix = names_.signature("").size();
+    std::string known;
+
+    for (std::size_t i = 0; i < names.elements && fetched_ < most; ++i) {
+        std::string_view name = text_of(names.element[i]);
+        auto id = share::read_id(name.substr(std::min(prefix, name.size())));
+
+        if (id && *id != 0 && !cache_.find(*id, known)) {
+            wanted_.push_back(*id);
+            ++fetched_;
+        }
+    }
+
+    cursor_ = text_of(reply.element[0]);
+    scanned_ = cursor_.empty() || cursor_ == "0" || ++pages_ == max_pages;
+}
+
+void RedisSignatures::fetch()
+{
+    std::size_t count = std::min(wanted_.size(), at_once);
+
+    asked_.assign(wanted_.end() - static_cast<std::ptrdiff_t>(count),
+        wanted_.end());
+    wanted_.resize(wanted_.size() - count);
+
+    std::vector<std::string> names = { "MGET" };
+
+    for (std::uint64_t id : asked_) {
+        names.push_back(names_.signature(share::hex_id(id)));
+    }
+
+    waiting_ = true;
+    connection_->command({ names.begin(), names.end() },
+        [this](const redisReply *reply) {
+            if (!refuse(reply)) {
+                values(*reply);
+            }
+        });
+}
+
+void RedisSignatures::values(const redisReply &reply)
+{
+    for (std::size_t i = 0; i < reply.elements && i < asked_.size(); ++i) {
+        std::string_view signature = text_of(reply.element[i]);
+
+        if (reply.element[i]->type == REDIS_REPLY_STRING
+            && is_signature(signature))
+        {
+            cache_.keep(asked_[i], signature, now_ms());
+        }
+    }
+}
+
+/// true: there is nothing to read.
+bool RedisSignatures::refuse(const redisReply *reply)
+{
+    waiting_ = false;
+
+    if (reply == nullptr || connection_ == nullptr) {
+        return true;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        stop();
+        refused_(*reply);
+        return true;
+    }
+
+    return false;
+}
+
+}

@@ -1,0 +1,59 @@
+// Thought signatures that other hosts have kept before this one joined: some
+// of them are fetched in the background. What comes later comes on the bus.
+#pragma once
+
+#include "core/keys/signature_cache.hpp"
+#include "nginx/redis_connection.hpp"
+#include "nginx/redis_keys.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gw::ngx {
+
+/// Whether it may be one: what a bus message can carry, and no more than the
+/// zone takes.
+bool is_signature(std::string_view text);
+
+class RedisSignatures {
+public:
+    static constexpr std::size_t most = 1000;
+
+    RedisSignatures(keys::SignatureCache cache, const RedisKeys &names,
+        std::function<void(const redisReply &)> refused);
+
+    void start(RedisConnection &connection);
+    void stop() { connection_ = nullptr; }
+
+    /// At each tick; a step, when the last one is done.
+    void tick();
+
+private:
+    // SCAN walks over all keys of the database, whoever's they are.
+    static constexpr std::size_t max_pages = 1000;
+    static constexpr std::size_t at_once = 16;
+
+    void scan();
+    void fetch();
+    void page(const redisReply &reply);
+    void values(const redisReply &reply);
+    bool refuse(const redisReply *reply);
+
+    keys::SignatureCache cache_;
+    const RedisKeys &names_;
+    std::function<void(const redisReply &)> refused_;
+    RedisConnection *connection_ = nullptr;
+    std::string cursor_;
+    std::size_t pages_ = 0;
+    std::size_t fetched_ = 0;
+    bool scanned_ = false;
+    bool waiting_ = false;
+    std::vector<std::uint64_t> wanted_;
+    std::vector<std::uint64_t> asked_;
+};
+
+}
