@@ -160,6 +160,16 @@ $(OBJECTS)/%.o: %.cpp $(OBJECTS)/flags
 .PHONY: check-keys-tool
 check-keys-tool: build/error_class ## what scripts/check-keys asks
 
+# What one choice costs, for scripts/bench.
+.PHONY: choose-bench
+choose-bench: build/choose_bench
+
+build/choose_bench: $(OBJECTS)/t/bench/choose_bench.o $(core_archive)
+	@echo '  LINK $@'
+	@$(CXX) $(sanitize_flags) -o $@ $^ $(LIBRARIES)
+
+-include $(OBJECTS)/t/bench/choose_bench.d
+
 build/error_class: $(OBJECTS)/src/tools/error_class.o $(core_archive)
 	@echo '  LINK $@'
 	@$(CXX) $(sanitize_flags) -o $@ $^ $(LIBRARIES)

@@ -33,7 +33,8 @@ my $up = $t->upstream(sub {
     return reply('hello') unless $request->{body} =~ /"gate (\w+)"/;
 
     my $event = 'data: {"candidates":[{"content":{"parts":[{"text":"%s"}],'
-        . "\"role\":\"model\"}%s}]}\r\n\r\n";
+        . '"role":"model"}%s}],"usageMetadata":{"promptTokenCount":77}}'
+        . "\r\n\r\n";
 
     return [[send => "HTTP/1.1 200 OK\r\nConnection: close\r\n"
         . "Content-Type: text/event-stream\r\n\r\n"
@@ -371,10 +372,23 @@ is(said(admin('POST', 'keys/import', $secret{4})), '409 no_secret -',
     'not by import either');
 is(admin('PATCH', 'keys/first', { enabled => \1 })->{status}, 200,
     'other changes need none');
+
+# A worker without the secret lives on for a while.
+$s = $t->stream('POST', '/v1/chat/completions', { model => $model,
+    stream => \1, messages => [{ role => 'user', content => 'gate old' }] });
+$s->next_event(10);
+my @old = $t->workers;
 ok($t->reload(conf(state => 1, sealed => 1)), 'with gemini_secret');
 is(admin('POST', 'keys', { key => $secret{4}, name => 'sealed' })->{status},
     201, 'it does');
 admin('PATCH', 'keys/first', { enabled => \0 });
+ok($t->wait_for(sub {
+    open my $file, '<', $t->dir . '/state/main' or return;
+    return grep { /^key \w+ \d+ a / } <$file>;
+}), 'and keeps it');
+$up->open_gate('old');
+ok($s->complete, 'the last answer of the old workers ends');
+$t->wait_for(sub { !grep { -d "/proc/$_" } @old });
 is($t->stop, 0, 'nginx stops');
 $t->start(conf(state => 1, sealed => 1));
 is(flags(key_of('sealed')), 'sealed 1 ok added',
