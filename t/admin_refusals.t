@@ -273,7 +273,7 @@ for my $round (1 .. 20) {
     is(admin('DELETE', "keys/$fresh")->{status}, 404, 'once');
 }
 
-is(scalar(() = $t->access_log =~ m{keys/\[redacted\]/reset}g) > 0, 1,
+like($t->access_log, qr{keys/(?:\[redacted\]|\*\*\*)/reset},
     'the log has something in their place');
 
 # ---- as many keys as there is room for

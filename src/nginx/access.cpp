@@ -6,6 +6,7 @@
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace gw::ngx {
@@ -37,17 +38,45 @@ std::size_t key_value_at(std::string_view target, std::size_t from)
     return std::string_view::npos;
 }
 
-/// Puts a copy into s in which the values of "key" arguments are stars, unless
-/// there are none. NGX_OK or NGX_ERROR.
-ngx_int_t hide_key(ngx_pool_t *pool, ngx_str_t &s)
+/// Of the admin API: the segment in which a key is named, possibly by itself.
+/// Ids, which are no secret, and other calls are left alone.
+void hide_path_key(std::string &text)
 {
-    std::size_t at = key_value_at(view(s), 0);
+    constexpr std::string_view before = "/api/keys/";
+    constexpr std::string_view import = "import";
+    constexpr std::size_t id_digits = 16;
 
-    if (at == std::string_view::npos) {
-        return NGX_OK;
+    std::size_t at = text.find(before);
+
+    if (at == std::string::npos) {
+        return;
     }
 
+    at = text.find_first_not_of('/', at + before.size());
+
+    if (at == std::string::npos) {
+        return;
+    }
+
+    std::string segment = text.substr(at,
+        std::min(text.find_first_of("/? ", at), text.size()) - at);
+    bool id = segment.size() == id_digits
+              && segment.find_first_not_of("0123456789abcdef")
+                 == std::string::npos;
+
+    if (!segment.empty() && !id && segment != import) {
+        text.replace(at, segment.size(), masked);
+    }
+}
+
+/// Puts a copy into s in which the values of "key" arguments and the key in
+/// a path are stars, unless there are none. NGX_OK or NGX_ERROR.
+ngx_int_t hide_key(ngx_pool_t *pool, ngx_str_t &s)
+{
     std::string text(view(s));
+    hide_path_key(text);
+
+    std::size_t at = key_value_at(text, 0);
 
     while (at != std::string::npos) {
         std::size_t end = text.find_first_of("& \t", at);
@@ -57,21 +86,28 @@ ngx_int_t hide_key(ngx_pool_t *pool, ngx_str_t &s)
         at = key_value_at(text, at + masked.size());
     }
 
+    if (text == view(s)) {
+        return NGX_OK;
+    }
+
     s = copy(pool, text);
     return s.data != nullptr ? NGX_OK : NGX_ERROR;
 }
 
 /// Before any other module can log the request line: a token in ?key= must not
-/// be in it. Which location it is for is not known yet, so what other modules
-/// go by, the URI and its arguments, stays.
+/// be in it, nor a key in the path. Which location it is for is not known yet,
+/// so what other modules go by, the URI and its arguments, stays.
 ngx_int_t hide_query_key(ngx_http_request_t *r)
 {
     auto *scf = static_cast<ServerConf *>(
         ngx_http_get_module_srv_conf(r, ngx_http_gemini_module));
 
-    if (!scf->serves || r->args.len == 0
-        || key_value_at(view(r->args), 0) == std::string_view::npos)
-    {
+    bool in_arguments = r->args.len != 0
+        && key_value_at(view(r->args), 0) != std::string_view::npos;
+    bool in_path = view(r->unparsed_uri).find("/api/keys/")
+                   != std::string_view::npos;
+
+    if (!scf->serves || (!in_arguments && !in_path)) {
         return NGX_DECLINED;
     }
 
@@ -307,6 +343,10 @@ ngx_int_t take_query_key(ngx_http_request_t *r, RequestContext *ctx)
     constexpr std::string_view name = "key";
     ngx_str_t value;
 
+    if (hide_key(r->pool, r->unparsed_uri) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (!ctx->query_key.empty()
         || ngx_http_arg(r, str(name).data, name.size(), &value) != NGX_OK)
     {
@@ -322,8 +362,12 @@ ngx_int_t take_query_key(ngx_http_request_t *r, RequestContext *ctx)
     key.resize(static_cast<std::size_t>(dst - start));
     ctx->query_key = std::move(key);
 
-    return hide_key(r->pool, r->args) == NGX_OK
-        ? hide_key(r->pool, r->unparsed_uri) : NGX_ERROR;
+    return hide_key(r->pool, r->args);
+}
+
+ngx_int_t hide_uri_key(ngx_http_request_t *r)
+{
+    return hide_key(r->pool, r->uri);
 }
 
 ngx_int_t add_access_handler(ngx_conf_t *cf)

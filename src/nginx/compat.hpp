@@ -39,15 +39,6 @@ inline ngx_table_elt_t *push_header(ngx_list_t *list)
     return h;
 }
 
-/// A reply of more elements is an error: their array is allocated before any
-/// of them has come. Debian's 0.14 knows no such limit.
-inline void limit_elements([[maybe_unused]] redisReader *reader)
-{
-#if (HIREDIS_MAJOR >= 1)
-    reader->maxelements = 1024 * 1024;
-#endif
-}
-
 #if (GEMINI_HAVE_HIREDIS_SSL)
 
 constexpr bool have_redis_tls = true;

@@ -94,6 +94,12 @@ ngx_int_t filter_header(ngx_http_request_t *r)
                 return NGX_ERROR;
             }
 
+            if (location_conf(r)->admin_pool != nullptr
+                && hide_uri_key(r) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
             if (r->headers_out.status >= NGX_HTTP_BAD_REQUEST
                 && !ctx->own_answer && replace_page(r, ctx) != NGX_OK)
             {

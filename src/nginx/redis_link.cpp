@@ -173,7 +173,7 @@ void Link::arm(ngx_msec_t in)
 
 bool Link::tick()
 {
-    if (ngx_terminate || ngx_exiting || leaving_) {
+    if (ngx_quit || ngx_terminate || ngx_exiting || leaving_) {
         return leave();
     }
 

@@ -52,7 +52,8 @@ void RedisScan::read(const redisReply &reply)
             text_of(page.element[i + 1]));
     }
 
-    fields_ += page.elements / 2;
+    // An empty page counts too: a server may go on giving cursors for ever.
+    fields_ += page.elements / 2 + 1;
     std::string_view cursor = text_of(reply.element[0]);
 
     if (cursor == "0" || fields_ >= max_fields) {

@@ -165,7 +165,9 @@ bool Writer::hears_news()
 
 /// Whether there is something that is not in the file; known by a digest of
 /// all that can be written, without the secrets, whose sealed form is another
-/// each time: in their place there is the number of changes of keys.
+/// each time: in their place there is the number of changes of keys, and
+/// whether there is a secret to seal them with: workers of an older
+/// configuration may leave them out.
 bool Writer::changed(ngx_msec_t now)
 {
     next_event_ = zone_.pool.journal().next();
@@ -176,7 +178,8 @@ bool Writer::changed(ngx_msec_t now)
 
     std::string text = share::write_state(zone_.pool, view(zone_.conf->name),
         nullptr, [](char *, std::size_t) {}, now_ms());
-    std::uint64_t digest = keys::mix(hash64(text, keys_version));
+    std::uint64_t sealed = seal_of(zone_) != nullptr ? 1 : 0;
+    std::uint64_t digest = keys::mix(hash64(text, keys_version * 2 + sealed));
 
     digest_ = digest != 0 ? digest : 1;
     dirty_ = digest_ != zone_.state_report().written.load();

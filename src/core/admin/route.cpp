@@ -135,6 +135,7 @@ Result<Route> route(std::string_view method, std::string_view uri,
     std::string_view wanted = method == "HEAD" ? std::string_view("GET")
                                                : method;
     std::string allowed;
+    std::string_view asked;
 
     for (const Endpoint &endpoint : endpoints) {
         std::string_view id;
@@ -147,23 +148,21 @@ Result<Route> route(std::string_view method, std::string_view uri,
             return Route{endpoint.action, id};
         }
 
+        asked = asked.empty() ? endpoint.path : asked;
         allow(allowed, endpoint.method);
     }
 
-    std::string asked(method);
-    asked += ' ';
-    asked += uri;
-
+    // Not what was asked for: a key may be in it, and this is logged.
     Error error;
 
     if (allowed.empty()) {
         error.kind = ErrorKind::unknown_url;
-        error.message = "Unknown request URL: " + scrub(asked, {}, max_shown);
+        error.message = "There is no such call of the admin API.";
 
     } else {
         error.kind = ErrorKind::method_not_allowed;
-        error.message = scrub(method, {}, max_shown) + " is not allowed for "
-                        + scrub(uri, {}, max_shown) + ", use " + allowed;
+        error.message = scrub(method, {}, max_shown) + " is not allowed for \""
+                        + std::string(asked) + "\", use " + allowed;
         error.param = allowed;
     }
 

@@ -191,7 +191,8 @@ std::string_view should_retry(const Error &error)
     case ErrorKind::timeout:
         return "false";
 
-    // The SDKs retry 409, 429 and 5xx by themselves; a refused request they do not.
+    // The SDKs retry 409, 429 and 5xx by themselves; a refused request they do
+    // not.
     default:
         return error.retry_after > longest_wait_of_clients ? "false" : "";
     }
