@@ -8,10 +8,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use JSON::PP ();
-use POSIX ();
 use Test::More;
 
 use GeminiTest;
+use GeminiTest::Load;
 
 my $t = GeminiTest->new;
 my %secret = map { $_ => "endure-key-$_-0123456789" } qw(a b rests);
@@ -62,44 +62,16 @@ sub said {
         grep { $_->{json} } @{ $r->{events} };
 }
 
-# A client in a process of its own: asks again and again until `stop` is there,
-# and writes down how many answers were whole and which were not.
-sub client {
-    my ($name, $stop, %o) = @_;
+# What a client does, again and again: '' when the answer is whole.
+sub once {
+    my ($turn) = @_;
 
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
-    return $pid if $pid;
+    my $streams = $turn % 3 != 0;
+    my $r = $t->post('/v1/chat/completions', body($streams), deadline => 30);
 
-    my ($whole, @broken) = (0);
-
-    until (-e $stop) {
-        my $streams = ($whole + @broken) % 3 != 0;
-        my $r = eval { $t->post('/v1/chat/completions', body($streams),
-            deadline => 30) } || { raw => $@ };
-
-        if (($r->{status} // 0) == 200 && $r->{complete} && said($r) eq $text
-            && (!$streams || $r->{body} =~ /data: \[DONE\]\n\n\z/))
-        {
-            ++$whole;
-
-        } else {
-            push @broken, $r->{raw};
-        }
-    }
-
-    $t->write_file("$name.result", JSON::PP->new->utf8->encode(
-        { whole => $whole, broken => \@broken }));
-    POSIX::_exit(0);
-}
-
-sub results {
-    my (@names) = @_;
-
-    return map {
-        open my $file, '<', $t->dir . "/$_.result" or die "$_: $!\n";
-        JSON::PP->new->utf8->decode(do { local $/; <$file> });
-    } @names;
+    return ($r->{status} // 0) == 200 && $r->{complete} && said($r) eq $text
+        && (!$streams || $r->{body} =~ /data: \[DONE\]\n\n\z/)
+        ? '' : $r->{raw} || 'no answer';
 }
 
 my $first = $t->post('/resting/v1/chat/completions', body(0));
@@ -107,8 +79,7 @@ is($first->{status}, 429, 'a key rests');
 
 # ---- reloads
 
-my @names = map { "reload$_" } 1 .. $clients;
-my @pids = map { client($_, $t->dir . '/stop1') } @names;
+my $load = GeminiTest::Load->start($t, $clients, \&once);
 my $done = 0;
 
 for my $number (1 .. $reloads) {
@@ -116,13 +87,7 @@ for my $number (1 .. $reloads) {
 }
 
 is($done, $reloads, 'two hundred reloads');
-$t->write_file('stop1', 'x');
-waitpid $_, 0 for @pids;
-
-my @results = results(@names);
-my ($whole, @broken) = (0);
-$whole += $_->{whole} for @results;
-push @broken, @{ $_->{broken} } for @results;
+my ($whole, @broken) = $load->finish;
 
 cmp_ok($whole, '>', 20, 'under load');
 is(scalar @broken, 0, 'every answer and every stream is whole')
@@ -133,8 +98,7 @@ is(scalar $simulator->seen($secret{rests}), 1, 'nobody has asked it again');
 
 # ---- kills
 
-@names = map { "kill$_" } 1 .. $clients;
-@pids = map { client($_, $t->dir . '/stop2') } @names;
+$load = GeminiTest::Load->start($t, $clients, \&once);
 
 my $before = $t->post('/v1/chat/completions', body(0));
 is($before->{status}, 200, 'requests go on');
@@ -148,11 +112,8 @@ my @answers = map { $t->post('/v1/chat/completions', body($_ % 2)) } 1 .. 8;
 is(scalar(grep { $_->{status} == 200 && said($_) eq $text } @answers), 8,
     'after workers were killed requests are served as before');
 
-$t->write_file('stop2', 'x');
-waitpid $_, 0 for @pids;
-@results = results(@names);
-$whole = 0;
-$whole += $_->{whole} for @results;
+# What a killed worker had begun is lost with it; all else is whole.
+($whole, @broken) = $load->finish;
 cmp_ok($whole, '>', 0, 'by all that is left');
 
 is($t->post('/resting/v1/chat/completions', body(0))->{status}, 429,
