@@ -15,7 +15,7 @@ use GeminiTest;
 my $t = GeminiTest->new;
 
 my %secret = map { $_ => "embeddings-key-$_-0123456789abcdef" }
-    qw(a b c d q1 q2 f1 f2 s1 l1);
+    qw(a b c d q1 q2 f1 f2 s1 l1 w1);
 my $token = 'embeddings-token-0123456789';
 my $simulator = $t->simulator;
 
@@ -29,6 +29,8 @@ my $up = $t->upstream(sub {
     my @entries = @{ $request->{json}{requests} };
     my $text = $entries[0]{content}{parts}[0]{text};
     my @vectors = map { { values => [3, 4, 0] } } @entries;
+    my $good = json_reply({ embeddings => \@vectors,
+        usageMetadata => { promptTokenCount => 11 } });
 
     return error(429, 'RESOURCE_EXHAUSTED', retry => '60s')
         if $request->{key} eq $secret{f1};
@@ -40,8 +42,12 @@ my $up = $t->upstream(sub {
         if $text eq 'one too many';
     return json_reply({ embeddings => [{ values => ['NaN', 1, 2] }] })
         if $text eq 'no numbers';
-    return json_reply({ embeddings => \@vectors,
-        usageMetadata => { promptTokenCount => 11 } });
+    return error(429, 'RESOURCE_EXHAUSTED') if $text eq 'refuse';
+    return [[gate => 'part'], [send => join "\r\n", 'HTTP/1.1 200 OK',
+        'Content-Type: application/json',
+        'Content-Length: ' . length $good->{body}, '', $good->{body}]]
+        if $text eq 'held 0';
+    return $good;
 });
 
 $t->start(<<"EOC");
@@ -54,6 +60,8 @@ $t->start(<<"EOC");
     gemini_keys failing { key $secret{f1}; key $secret{f2};
         balance round_robin; }
     gemini_keys single { key $secret{s1}; limit * rpm=1; }
+    gemini_keys waiting { key $secret{w1}; exhausted wait=10s; tries 1;
+        cooldown rate_limit 1s; }
     gemini_keys limited { key $secret{l1}; }
     gemini_clients apps { token $token name=app tpm=60 models=gemini-*; }
     gemini_upstream http://%%$simulator%%;
@@ -73,6 +81,8 @@ $t->start(<<"EOC");
         location /scripted/ { gemini_pass scripted;
             gemini_upstream http://%%$up%%; }
         location /failing/ { gemini_pass failing;
+            gemini_upstream http://%%$up%%; }
+        location /waiting/ { gemini_pass waiting;
             gemini_upstream http://%%$up%%; }
         location /single/ { gemini_pass single;
             gemini_fallback gemini-embedding-001; }
@@ -241,6 +251,20 @@ $simulator->forget;
 $r = embed([('x') x 150], place => '/single');
 is($r->{status}, 429, 'an answer that cannot be finished is an error');
 is(scalar $simulator->seen, 1, 'no other model takes the rest over');
+
+# Its only key comes to rest while the first part is under way.
+my $held = $t->stream('POST', '/waiting/v1/embeddings', {
+    model => 'gemini-embedding-2', input => [map { "held $_" } 0 .. 249] });
+$t->wait_for(sub { grep { $_->{body} =~ /held 0/ } $up->seen });
+my $refused = $t->stream('POST', '/waiting/v1/embeddings',
+    { model => 'gemini-embedding-2', input => 'refuse' });
+$t->wait_log(qr/rests 1s for "gemini-embedding-2": rate_limit/);
+$up->open_gate('part');
+$r = $held->finish;
+is($r->{status}, 200, 'the next part waits for a key that rests');
+is_deeply([map { $_->{index} } @{ $r->{json}{data} }], [0 .. 249],
+    'and the answer is whole, with one try for each part');
+$refused->abort(rst => 1);
 
 # ---- clients
 
