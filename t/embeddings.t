@@ -43,6 +43,7 @@ my $up = $t->upstream(sub {
     return json_reply({ embeddings => [{ values => ['NaN', 1, 2] }] })
         if $text eq 'no numbers';
     return error(429, 'RESOURCE_EXHAUSTED') if $text eq 'refuse';
+    return [['wait_close']] if $text eq 'leaves 0';
     return [[gate => 'part'], [send => join "\r\n", 'HTTP/1.1 200 OK',
         'Content-Type: application/json',
         'Content-Length: ' . length $good->{body}, '', $good->{body}]]
@@ -56,7 +57,7 @@ $t->start(<<"EOC");
     gemini_keys main { key $secret{a}; key $secret{b}; }
     gemini_keys scripted { key $secret{c}; key $secret{d}; }
     gemini_keys quota { key $secret{q1} name=q1; key $secret{q2} name=q2;
-        limit * rpm=1; balance round_robin; }
+        limit * rpm=1 tpm=100000; balance round_robin; }
     gemini_keys failing { key $secret{f1}; key $secret{f2};
         balance round_robin; }
     gemini_keys single { key $secret{s1}; limit * rpm=1; }
@@ -241,11 +242,13 @@ $r = embed([('x') x 150], place => '/quota', dimensions => 8);
 is($r->{status}, 200, 'each part is charged to a key that has room');
 is_deeply([sort map { $_->{key} } $simulator->seen],
     [sort @secret{qw(q1 q2)}], 'which are two here');
-is(embed('x', place => '/quota')->{status}, 429, 'then there is none');
-
 my $status = $t->get('/quota.json')->{json};
-is_deeply([map { $_->{usage}[0]{rpm}{used} // $_->{usage}[0]{requests_minute} }
-    @{ $status->{keys} }], [1, 1], 'the quota has counted both');
+my @uses = map { $_->{usage}[0] } @{ $status->{keys} };
+is_deeply([map { $_->{rpm}{used} } @uses], [1, 1],
+    'the quota has counted both');
+is($uses[0]{tpm}{used} + $uses[1]{tpm}{used},
+    $r->{json}{usage}{prompt_tokens}, "with each part's own tokens");
+is(embed('x', place => '/quota')->{status}, 429, 'then there is none');
 
 $simulator->forget;
 $r = embed([('x') x 150], place => '/single');
@@ -285,10 +288,25 @@ like($t->get('/metrics')->{body},
     qr/gemini_requests_total\{[^}]*operation="embeddings"/,
     'metrics know the operation');
 
-my $leaving = $t->stream('POST', '/v1/embeddings', { model =>
-    'gemini-embedding-2', input => [map { "gone $_" } 0 .. 1999] });
+sub first_texts {
+    return map { $_->{json}{requests}[0]{content}{parts}[0]{text} } $up->seen;
+}
+
+my $leaving = $t->stream('POST', '/scripted/v1/embeddings', {
+    model => 'gemini-embedding-2', input => [map { "leaves $_" } 0 .. 249] });
+$t->wait_for(sub { grep { $_ eq 'leaves 0' } first_texts() });
 $leaving->abort(rst => 1);
+is(scalar $up->wait_aborted(1), 1, 'a client that leaves ends the call');
+
+$simulator->forget;
+my $staying = $t->stream('POST', '/v1/embeddings', {
+    model => 'gemini-embedding-2', input => [map { "stays $_" } 0 .. 499] });
+$t->wait_for(sub { $simulator->seen });
 ok($t->reload, 'a reload in the middle');
+$r = $staying->finish;
+is(scalar vectors($r), 500, 'does not keep the parts from becoming one');
 is(embed('blue whale')->{status}, 200, 'and nginx goes on');
+is(scalar(grep { /\Aleaves/ } first_texts()), 1,
+    'nobody asks for the rest of who has left');
 
 $t->done;
