@@ -214,6 +214,10 @@ is_deeply(listed_names("### Gemini's own", 'field of `google`'),
     parsed_names($chat_request, 'google_fields'),
     'and each of google');
 
+is_deeply(listed_names('## Embeddings', 'field'), sorted('user',
+    @{ parsed_names(text_of('src/core/openai/embeddings.cpp'),
+        'request_fields') }), 'and each of a request for embeddings');
+
 # ---- finish reasons
 
 my ($reasons) = text_of('src/core/translate/finish.cpp')

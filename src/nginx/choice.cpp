@@ -115,6 +115,10 @@ bool turn_to_fallback(RequestContext *ctx)
 {
     ngx_array_t *fallbacks = ctx->conf->fallbacks;
 
+    if (ctx->front->keeps_model()) {
+        return false;
+    }
+
     while (ctx->body != nullptr && fallbacks != nullptr
            && ctx->fallback < fallbacks->nelts)
     {

@@ -57,6 +57,13 @@ struct HeldBody {
     }
 };
 
+/// The client's answer as far as upstream's answers have come.
+struct AnswerParts {
+    ngx_chain_t *first = nullptr;
+    ngx_chain_t *last = nullptr;
+    off_t size = 0;
+};
+
 /// What the metrics keep of a request (metrics.cpp).
 struct Counting {
     std::size_t credential = keys::Choice::nobody;  // of the last try
@@ -126,6 +133,8 @@ struct RequestContext {
     // towards the client
     std::optional<StreamOutput> out;    // a stream's events
     ngx_chain_t *answer = nullptr;  // a whole body
+    AnswerParts parts;              // what it begins with, when it takes
+                                    // several answers of upstream
     bool own_answer = false;        // what goes out is ours: no error page
     bool head_sent = false;         // sent early, by keep_alive.cpp
     bool skip_byte = false;         // see upstream_body.cpp

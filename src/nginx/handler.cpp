@@ -2,6 +2,7 @@
 
 #include "core/base/text.hpp"
 #include "core/front/chat.hpp"
+#include "core/front/embeddings.hpp"
 #include "core/front/models.hpp"
 #include "core/gemini/family.hpp"
 #include "core/openai/error.hpp"
@@ -93,8 +94,21 @@ T *make_front(RequestContext *ctx, Args &&...args)
     return made;
 }
 
+/// The front of a request that brings a body.
+void make_front_of(RequestContext *ctx, openai::Operation operation)
+{
+    if (operation == openai::Operation::embeddings) {
+        make_front<front::Embeddings>(ctx, &ctx->memory);
+        return;
+    }
+
+    ctx->signatures.emplace(ctx->zone(),
+        ctx->client != nullptr ? ctx->client->limit_id() : 0);
+    make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+}
+
 /// Returns what a content handler returns.
-ngx_int_t serve_chat(RequestContext *ctx)
+ngx_int_t serve_body(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
     std::string_view body;
@@ -103,9 +117,7 @@ ngx_int_t serve_chat(RequestContext *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->signatures.emplace(ctx->zone(),
-        ctx->client != nullptr ? ctx->client->limit_id() : 0);
-    make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+    make_front_of(ctx, *ctx->operation);
 
     auto read = ctx->front->read(body);
 
@@ -134,7 +146,7 @@ ngx_int_t serve_chat(RequestContext *ctx)
 ngx_int_t serve(RequestContext *ctx)
 {
     if (ctx->models == nullptr) {
-        return serve_chat(ctx);
+        return serve_body(ctx);
     }
 
     ngx_int_t rc = answer_fresh_models(ctx);
@@ -172,7 +184,9 @@ ngx_int_t begin(RequestContext *ctx)
     ctx->operation = route->operation;
     ctx->pool().header().requests.fetch_add(1, std::memory_order_relaxed);
 
-    if (route->operation != openai::Operation::chat_completions) {
+    if (route->operation == openai::Operation::models
+        || route->operation == openai::Operation::model)
+    {
         ngx_str_t wanted = copy(r->pool, route->model);
 
         if (wanted.data == nullptr) {

@@ -106,10 +106,7 @@ void settle_usage(RequestContext *ctx)
 {
     const translate::Outcome &outcome = ctx->front->outcome();
 
-    if (outcome.has_usage && ctx->tries.reservation.use_id != 0) {
-        ctx->pool().settle(ctx->tries.reservation,
-            outcome.usage.prompt_tokens);
-    }
+    settle_quota(ctx);
 
     if (ctx->client_limits != nullptr) {
         keys::add_tokens(*ctx->client_limits,
@@ -142,6 +139,23 @@ const keys::Credential &credential_of(RequestContext *ctx)
     return ctx->pool().credentials()[ctx->tries.credential];
 }
 
+void settle_quota(RequestContext *ctx)
+{
+    auto counted = ctx->front->counted_tokens();
+
+    if (counted && ctx->tries.reservation.use_id != 0) {
+        ctx->pool().settle(ctx->tries.reservation, *counted);
+        ctx->tries.reservation = {};
+    }
+}
+
+void log_shortage(RequestContext *ctx, const Error &error)
+{
+    ngx_log_error(NGX_LOG_ERR, ctx->r->connection->log, 0,
+        "gemini: no key in pool \"%V\" is usable: %*s",
+        &ctx->conf->pool->name, GW_LOG(error.message));
+}
+
 ngx_int_t start_upstream(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
@@ -156,9 +170,7 @@ ngx_int_t start_upstream(RequestContext *ctx)
 
         Error error = keys::shortage_error(choice, ctx->model, now_ms());
 
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-            "gemini: no key in pool \"%V\" is usable: %*s",
-            &conf->pool->name, GW_LOG(error.message));
+        log_shortage(ctx, error);
 
         return send_stale_or_error(ctx, error);
     }

@@ -13,6 +13,13 @@ ngx_int_t start_upstream(RequestContext *ctx);
 /// The credential that goes out now; ctx->tries.credential must be set.
 const keys::Credential &credential_of(RequestContext *ctx);
 
+/// Upstream's own count takes the place of the estimate that the key's quota
+/// was charged with.
+void settle_quota(RequestContext *ctx);
+
+/// That no credential is usable, and the error that the client is told.
+void log_shortage(RequestContext *ctx, const Error &error);
+
 // upstream_head.cpp: the status line, which leads on to the headers and the
 // body by reassigning u->process_header.
 ngx_int_t process_status_line(ngx_http_request_t *r);

@@ -127,6 +127,87 @@ ngx_int_t ask_for_more(RequestContext *ctx)
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
 }
 
+ngx_int_t accept_chain(RequestContext *ctx, ngx_uint_t status,
+    ngx_chain_t *answer, off_t size)
+{
+    ctx->answer = answer;
+    ctx->ended = true;
+    set_head(ctx->r, status, json_type, size);
+
+    return accept(ctx, status, size);
+}
+
+void keep_part(AnswerParts &parts, ChainOutput &out)
+{
+    ngx_chain_t *part = out.finish();
+
+    if (part == nullptr) {
+        return;
+    }
+
+    if (parts.first == nullptr) {
+        parts.first = part;
+    } else {
+        parts.last->next = part;
+    }
+
+    while (part->next != nullptr) {
+        part = part->next;
+    }
+
+    parts.last = part;
+    parts.size += out.size();
+}
+
+/// The next part of the input is a request of its own to upstream: with a body
+/// of its own, charged to the quota of a credential chosen for it.
+ngx_int_t ask_next_part(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+
+    ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
+    settle_quota(ctx);
+
+    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
+    auto written = ctx->front->write_body(ctx->model, out);
+
+    if (!written) {
+        return answer_error(ctx, written.error());
+    }
+
+    ctx->body = out.finish();
+    ctx->body_size = out.size();
+
+    if (tries.attempts > 0) {
+        --tries.attempts;
+    }
+
+    // gemini_tries_timeout is for the tries of one request, as upstream
+    // sees it.
+    ctx->r->upstream->peer.start_time = ngx_current_msec;
+    tries.tried_count = 0;
+
+    keys::Choice choice;
+
+    if (find_credential(ctx, choice)) {
+        set_out(ctx);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    gemini::Verdict shortage;
+    shortage.action = gemini::Action::next_credential;
+    shortage.error = keys::shortage_error(choice, ctx->model, now_ms());
+
+    if (wait_in_header(ctx, shortage) == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    log_shortage(ctx, shortage.error);
+    ++tries.attempts;
+
+    return answer_error(ctx, shortage.error);
+}
+
 }
 
 Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
@@ -183,11 +264,9 @@ ngx_int_t accept_stream(RequestContext *ctx)
 ngx_int_t accept_whole(RequestContext *ctx, ngx_uint_t status,
     ChainOutput &out)
 {
-    ctx->answer = out.finish();
-    ctx->ended = true;
-    set_head(ctx->r, status, json_type, out.size());
+    ngx_chain_t *answer = out.finish();
 
-    return accept(ctx, status, out.size());
+    return accept_chain(ctx, status, answer, out.size());
 }
 
 ngx_int_t judge_whole(RequestContext *ctx)
@@ -202,10 +281,13 @@ ngx_int_t judge_whole(RequestContext *ctx)
         note_first_token(ctx);
         succeeded(ctx);
         keep_fetched_models(ctx);
-        return accept_whole(ctx, NGX_HTTP_OK, out);
+        keep_part(ctx->parts, out);
+        return accept_chain(ctx, NGX_HTTP_OK, ctx->parts.first,
+            ctx->parts.size);
 
     case front::Whole::more:
-        return ask_for_more(ctx);
+        keep_part(ctx->parts, out);
+        return ctx->body != nullptr ? ask_next_part(ctx) : ask_for_more(ctx);
 
     case front::Whole::empty:
         if (try_once_more(ctx, ctx->front->error().message)) {
@@ -270,6 +352,8 @@ gemini::Verdict note_failure(RequestContext *ctx,
 {
     gemini::Verdict verdict = gemini::classify(upstream_error,
         ctx->retry_after_ms, credential_of(ctx).secret);
+
+    ctx->front->explain(upstream_error, verdict.error);
 
     keys::Pool::Consequence done = ctx->pool().failed(ctx->tries.credential,
         ctx->model, verdict, now_ms());

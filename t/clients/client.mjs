@@ -36,6 +36,21 @@ export async function check(name, run) {
   }
 }
 
+// The vectors that upstream itself gives, as 32-bit floats.
+export async function native(model, texts, options = {}) {
+  const url = `${process.env.SIMULATOR_URL}/v1beta/models/${model}`;
+  const answer = await fetch(`${url}:batchEmbedContents`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json',
+      'x-goog-api-key': process.env.SIMULATOR_KEY },
+    body: JSON.stringify({ requests: texts.map((each) => ({
+      model: `models/${model}`, content: { parts: [{ text: each }] },
+      ...options })) }),
+  });
+  return (await answer.json()).embeddings.map(
+    (vector) => Array.from(vector.values, Math.fround));
+}
+
 // ---- a conversation with tools, the same for every client
 
 // With "#calls 4" the simulator calls weather, clock, weather, clock.

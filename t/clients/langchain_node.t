@@ -18,4 +18,6 @@ my $simulator = serve($t);
 run_client($t, 'node', "$FindBin::Bin/langchain_node.mjs");
 check_conversations($simulator);
 
+run_client($t, 'node', "$FindBin::Bin/langchain_node_embeddings.mjs");
+
 $t->done;

@@ -20,4 +20,6 @@ $simulator->forget;
 run_client($t, 'node', "$FindBin::Bin/openai_node_tools.mjs");
 check_conversations($simulator);
 
+run_client($t, 'node', "$FindBin::Bin/openai_node_embeddings.mjs");
+
 $t->done;

@@ -21,4 +21,6 @@ $simulator->forget;
 run_client($t, $python, "$FindBin::Bin/openai_python_tools.py");
 check_conversations($simulator);
 
+run_client($t, $python, "$FindBin::Bin/openai_python_embeddings.py");
+
 $t->done;

@@ -250,8 +250,7 @@ class Simulator:
         elif route.method == "embedContent":
             await send_json(output, {"embedding": embedding(checked, route.model)})
         elif route.method == "batchEmbedContents":
-            await send_json(output, {"embeddings": [
-                embedding(entry, route.model) for entry in checked["requests"]]})
+            await send_json(output, embeddings(checked["requests"], route.model))
         else:
             await self.generate(request, route, checked, profile, rule, output, record)
 
@@ -335,6 +334,16 @@ def embedding(entry, model):
     text = " ".join(part.get("text", "") for part in entry["content"]["parts"])
     size = entry.get("outputDimensionality", 3072)
     return {"values": media.vector(text, size, size == 3072 or model != "gemini-embedding-001")}
+
+
+def embeddings(entries, model):
+    """A batch's answer; older models do not tell their usage."""
+    answer = {"embeddings": [embedding(entry, model) for entry in entries]}
+    if model != "gemini-embedding-001":
+        counts = tokens.of_request({"contents": [entry["content"] for entry in entries]})
+        answer["usageMetadata"] = {"promptTokenCount": sum(counts.values()),
+                                   "promptTokenDetails": tokens.details(counts)}
+    return answer
 
 
 def raw_script(context):

@@ -216,6 +216,22 @@ class ApiTest(unittest.TestCase):
             {"requests": [entry, entry]}, "gemini-embedding-001", "batchEmbedContents")
         self.assertEqual(status, 200, reply)
         self.assertEqual([len(one["values"]) for one in reply["embeddings"]], [64, 64])
+        self.assertNotIn("usageMetadata", reply)
+        newer = dict(entry, model="models/gemini-embedding-2")
+        for wrong, field in ((dict(newer, content={"parts": [{"text": ""}]}), ".content"),
+                             (dict(newer, title="t"), ".title"),
+                             (dict(newer, model="gemini-embedding-2"), ".model"),
+                             (dict(newer, outputDimensionality=4000), ".output_dimensionality")):
+            status, reply = self.simulator.generate(
+                {"requests": [newer, wrong]}, "gemini-embedding-2", "batchEmbedContents")
+            self.assertEqual(status, 400)
+            self.assertIn("requests[1]" + field, reply["error"]["message"])
+        status, reply = self.simulator.generate(
+            {"requests": [newer] * 100}, "gemini-embedding-2", "batchEmbedContents")
+        self.assertGreater(reply["usageMetadata"]["promptTokenCount"], 100)
+        status, reply = self.simulator.generate(
+            {"requests": [newer] * 101}, "gemini-embedding-2", "batchEmbedContents")
+        self.assertEqual(status, 400)
         status, reply = self.simulator.generate(
             {"requests": [{"content": entry["content"]}]}, "gemini-embedding-001",
             "batchEmbedContents")

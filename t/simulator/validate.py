@@ -133,9 +133,12 @@ def batch_request(request, model):
 
 
 def embed_request(entry, model, where):
-    if not any(part.get("text") or "inlineData" in part or "fileData" in part
-               for part in entry.get("content", {}).get("parts", [])):
+    parts = entry.get("content", {}).get("parts", [])
+    if not parts:
         raise argument(where + ".content", "content is empty")
+    for part in parts:
+        if not part.get("text") and "inlineData" not in part and "fileData" not in part:
+            raise argument(where + ".content", "contains an empty Part")
     if "title" in entry and entry.get("taskType") != "RETRIEVAL_DOCUMENT":
         raise argument(where + ".title", "title is only valid with task_type RETRIEVAL_DOCUMENT")
     size = entry.get("outputDimensionality")

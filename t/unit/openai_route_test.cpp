@@ -45,6 +45,10 @@ TEST(OpenaiRoute, EveryUsualBaseUrlReachesTheEndpoint)
 
 TEST(OpenaiRoute, ModelsAreListedOrLookedUp)
 {
+    EXPECT_EQ(route("POST", "/v1/embeddings/", "/v1/")->operation,
+        Operation::embeddings);
+    EXPECT_EQ(route("POST", "/v1/embeddings", "/v1/embeddings")->operation,
+        Operation::embeddings);
     EXPECT_EQ(route("GET", "/v1/models", "/v1/")->operation,
         Operation::models);
     EXPECT_EQ(route("HEAD", "/v1/models/", "/v1/")->operation,

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,8 +45,10 @@ struct Setting {
 
 /// What came of a whole answer.
 enum class Whole : std::uint8_t {
-    written,        // the client's answer is in `out`
-    more,           // ask upstream again with a new path (another page)
+    written,        // the client's answer is in `out`, or its last part
+    more,           // what is in `out` is kept; upstream is asked again, with
+                    // a new path (another page) and a new body where there
+                    // was one (the next part of the input)
     empty,          // nothing came; another try may help; error() otherwise
     failed          // an error in a 2xx; upstream_error() or error()
 };
@@ -83,11 +86,23 @@ public:
     /// it. Empty: the one asked for. Outlives the front.
     virtual void serve_as(std::string_view) {}
 
+    /// No other model may serve the request: answers of two cannot be compared.
+    virtual bool keeps_model() const { return false; }
+
     /// "GET" or "POST", for upstream.
     virtual std::string_view upstream_method() const = 0;
 
-    /// Tokens the input will cost, roughly; 0: none. After write_body.
+    /// Tokens the body last written will cost, roughly; 0: none.
     virtual std::int64_t estimated_tokens() const { return 0; }
+
+    /// Tokens of that body as upstream has counted them; nullopt: it did not
+    /// say. outcome() is of the whole request.
+    virtual std::optional<std::int64_t> counted_tokens() const
+    {
+        return outcome().has_usage
+            ? std::make_optional(outcome().usage.prompt_tokens)
+            : std::nullopt;
+    }
 
     /// A whole 2xx body. last_try: there will be no other, so an answer with
     /// nothing in it is written as it is, where that makes sense.
@@ -123,6 +138,10 @@ public:
         return nullptr;
     }
     virtual const Error &error() const = 0;
+
+    /// Upstream's error, as it will be shown, in terms of the client's request
+    /// instead of upstream's.
+    virtual void explain(const gemini::UpstreamError &, Error &) const {}
 
     virtual const translate::Outcome &outcome() const = 0;
 };

@@ -171,6 +171,12 @@ const Family &family_of(std::string_view model)
     return table[row_count - 1].family;
 }
 
+std::size_t unit_vectors_from(std::string_view model)
+{
+    // The newer ones are normalised whatever their size.
+    return model == "gemini-embedding-001" ? 3072 : 0;
+}
+
 std::string_view bare_model(std::string_view name)
 {
     for (bool again = true; again; ) {

@@ -3,6 +3,7 @@
 // the newest family. Source: reference/chat-request.md section 1.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -45,6 +46,10 @@ struct Family {
 
 /// The family of an upstream model id (no "models/" prefix).
 const Family &family_of(std::string_view model);
+
+/// From how many values on the vectors of an embedding model come with length
+/// one; 0: all do. Source: reference/endpoints.md section 1.3.
+std::size_t unit_vectors_from(std::string_view model);
 
 /// The model id without what clients put around it: "models/", "google/",
 /// "publishers/google/models/", "gemini/" in front. A view into `name`.

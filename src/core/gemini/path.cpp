@@ -34,9 +34,7 @@ void append_encoded(Output &out, std::string_view text)
     }
 }
 
-}
-
-void write_generate_path(std::string_view model, bool stream, Output &out)
+void append_model(Output &out, std::string_view model)
 {
     out.append(version);
 
@@ -46,8 +44,21 @@ void write_generate_path(std::string_view model, bool stream, Output &out)
 
     // What valid_model() lets through stands in a path as it is.
     out.append(model);
+}
+
+}
+
+void write_generate_path(std::string_view model, bool stream, Output &out)
+{
+    append_model(out, model);
     out.append(stream ? std::string_view(":streamGenerateContent?alt=sse")
                       : std::string_view(":generateContent"));
+}
+
+void write_batch_embed_path(std::string_view model, Output &out)
+{
+    append_model(out, model);
+    out.append(std::string_view(":batchEmbedContents"));
 }
 
 void write_models_path(std::string_view page_token, Output &out)

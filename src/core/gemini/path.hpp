@@ -13,6 +13,9 @@ namespace gw::gemini {
 /// collection ("tunedModels/x") stand without "models/".
 void write_generate_path(std::string_view model, bool stream, Output &out);
 
+/// "/v1beta/models/ID:batchEmbedContents", likewise.
+void write_batch_embed_path(std::string_view model, Output &out);
+
 /// "/v1beta/models?pageSize=1000", and the next page's token, percent-encoded.
 void write_models_path(std::string_view page_token, Output &out);
 

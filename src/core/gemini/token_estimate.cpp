@@ -1,5 +1,6 @@
 // How many tokens an input will cost, without asking. The weights are those of
 // reference/quotas.md section 6; usage corrects what they get wrong.
+#include "core/gemini/embed_request.hpp"
 #include "core/gemini/generate_request.hpp"
 
 #include "core/base/text.hpp"
@@ -225,6 +226,18 @@ std::int64_t estimate_tokens(const GenerateRequest &request)
 
     weight += json_weight(request.generation.response_json_schema.text)
               + json_weight(request.generation.response_schema.text);
+
+    return (weight + unit - 1) / unit;
+}
+
+std::int64_t estimate_tokens(const BatchEmbedRequest &request)
+{
+    std::int64_t weight = 0;
+
+    for (std::size_t i = 0; i < request.count; ++i) {
+        weight += per_content * unit + text_weight(request.texts[i].raw)
+                  + text_weight(request.title.raw);
+    }
 
     return (weight + unit - 1) / unit;
 }

@@ -47,6 +47,10 @@ sub serve {
     }
 EOC
 
+    # For what a client compares with.
+    $ENV{SIMULATOR_URL} = 'http://' . $simulator->address;
+    $ENV{SIMULATOR_KEY} = $keys[0];
+
     return $simulator;
 }
 
