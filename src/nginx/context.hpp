@@ -36,6 +36,7 @@ struct Tries {
     bool moving_on = false;         // the next get takes a new credential
     bool reserved = false;          // the quota is charged, nothing sent yet
     keys::Reservation reservation;  // of the last try
+    std::int64_t settled_tokens = 0;    // of the input, with earlier tries
 
     ngx_event_get_peer_pt get = nullptr;
     ngx_event_free_peer_pt free = nullptr;

@@ -2,10 +2,12 @@
 
 #include "core/base/text.hpp"
 #include "core/front/chat.hpp"
+#include "core/front/completions.hpp"
 #include "core/front/models.hpp"
 #include "core/gemini/family.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
+#include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
 #include "nginx/request_body.hpp"
@@ -94,7 +96,7 @@ T *make_front(RequestContext *ctx, Args &&...args)
 }
 
 /// Returns what a content handler returns.
-ngx_int_t serve_chat(RequestContext *ctx)
+ngx_int_t serve_generation(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
     std::string_view body;
@@ -105,7 +107,12 @@ ngx_int_t serve_chat(RequestContext *ctx)
 
     ctx->signatures.emplace(ctx->zone(),
         ctx->client != nullptr ? ctx->client->limit_id() : 0);
-    make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+
+    if (ctx->operation == openai::Operation::completions) {
+        make_front<front::Completions>(ctx, setting_of(ctx), &ctx->memory);
+    } else {
+        make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+    }
 
     auto read = ctx->front->read(body);
 
@@ -117,16 +124,12 @@ ngx_int_t serve_chat(RequestContext *ctx)
         return send_error(r, ctx, read.error());
     }
 
-    ChainOutput out(r->pool, body.size() < 65536 ? body.size() + 256 : 65536);
-    auto written = ctx->front->write_body(ctx->model, out);
+    auto written = write_body(ctx,
+        body.size() < 65536 ? body.size() + 256 : 65536);
 
     if (!written) {
         return send_error(r, ctx, written.error());
     }
-
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-    ctx->body_model = ctx->model;
 
     return start_upstream(ctx);
 }
@@ -134,7 +137,7 @@ ngx_int_t serve_chat(RequestContext *ctx)
 ngx_int_t serve(RequestContext *ctx)
 {
     if (ctx->models == nullptr) {
-        return serve_chat(ctx);
+        return serve_generation(ctx);
     }
 
     ngx_int_t rc = answer_fresh_models(ctx);
@@ -172,7 +175,9 @@ ngx_int_t begin(RequestContext *ctx)
     ctx->operation = route->operation;
     ctx->pool().header().requests.fetch_add(1, std::memory_order_relaxed);
 
-    if (route->operation != openai::Operation::chat_completions) {
+    if (route->operation == openai::Operation::models
+        || route->operation == openai::Operation::model)
+    {
         ngx_str_t wanted = copy(r->pool, route->model);
 
         if (wanted.data == nullptr) {

@@ -104,16 +104,11 @@ void abort_request(ngx_http_request_t *)
 /// the estimate, to the key's quota.
 void settle_usage(RequestContext *ctx)
 {
-    const translate::Outcome &outcome = ctx->front->outcome();
-
-    if (outcome.has_usage && ctx->tries.reservation.use_id != 0) {
-        ctx->pool().settle(ctx->tries.reservation,
-            outcome.usage.prompt_tokens);
-    }
+    settle_quota(ctx);
 
     if (ctx->client_limits != nullptr) {
         keys::add_tokens(*ctx->client_limits,
-            outcome.usage.total_tokens(), now_ms());
+            ctx->front->outcome().usage.total_tokens(), now_ms());
     }
 }
 
@@ -140,6 +135,19 @@ void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 const keys::Credential &credential_of(RequestContext *ctx)
 {
     return ctx->pool().credentials()[ctx->tries.credential];
+}
+
+void settle_quota(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+    std::int64_t tokens = ctx->front->outcome().usage.prompt_tokens;
+
+    // A question that got no answer leaves the count as it was.
+    if (tries.reservation.use_id != 0 && tokens > tries.settled_tokens) {
+        ctx->pool().settle(tries.reservation, tokens - tries.settled_tokens);
+        tries.reservation = {};
+        tries.settled_tokens = tokens;
+    }
 }
 
 ngx_int_t start_upstream(RequestContext *ctx)

@@ -96,15 +96,9 @@ bool write_without_signatures(RequestContext *ctx)
         return false;
     }
 
-    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
-
-    if (!ctx->front->write_body(ctx->model, out)) {
+    if (!write_body(ctx, static_cast<std::size_t>(ctx->body_size))) {
         return false;
     }
-
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-    ctx->body_model = ctx->model;
 
     ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
         "gemini: upstream refuses a thought signature for \"%*s\", "
@@ -125,6 +119,46 @@ ngx_int_t ask_for_more(RequestContext *ctx)
     }
 
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+/// The next question of the same request has tries of its own, and what it
+/// costs is counted by itself, so it gets a credential as if it were alone.
+ngx_int_t ask_another(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+
+    ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
+    settle_quota(ctx);
+
+    tries.attempts = 0;
+    tries.again = 0;
+    tries.tried_count = 0;
+    tries.reserved = false;
+
+    auto written = write_body(ctx, static_cast<std::size_t>(ctx->body_size));
+
+    if (!written) {
+        return answer_error(ctx, written.error());
+    }
+
+    if (!may_try_again(ctx)) {
+        Error error;
+        error.kind = ErrorKind::timeout;
+        error.message = "There was no time left for all prompts.";
+        return answer_error(ctx, error);
+    }
+
+    keys::Choice choice;
+
+    if (find_credential(ctx, choice)) {
+        set_out(ctx);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    Error error = keys::shortage_error(choice, ctx->model, now_ms());
+
+    return wait_in_header(ctx, error) == NGX_AGAIN
+        ? NGX_AGAIN : answer_error(ctx, error);
 }
 
 }
@@ -206,6 +240,9 @@ ngx_int_t judge_whole(RequestContext *ctx)
 
     case front::Whole::more:
         return ask_for_more(ctx);
+
+    case front::Whole::another:
+        return ask_another(ctx);
 
     case front::Whole::empty:
         if (try_once_more(ctx, ctx->front->error().message)) {
@@ -299,7 +336,7 @@ ngx_int_t judge_error(RequestContext *ctx,
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
         }
 
-        if (wait_in_header(ctx, verdict) == NGX_AGAIN) {
+        if (wait_in_header(ctx, final_error(ctx, verdict)) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
     }

@@ -46,6 +46,8 @@ struct Setting {
 enum class Whole : std::uint8_t {
     written,        // the client's answer is in `out`
     more,           // ask upstream again with a new path (another page)
+    another,        // ask another question: write_body writes it, and
+                    // outcome() tells what all so far have cost
     empty,          // nothing came; another try may help; error() otherwise
     failed          // an error in a 2xx; upstream_error() or error()
 };

@@ -141,6 +141,11 @@ std::optional<Endpoint> endpoint_of(std::string_view path)
             "POST, OPTIONS"};
     }
 
+    if (path == "completions") {
+        return Endpoint{{Operation::completions, {}}, "POST", "POST",
+            "POST, OPTIONS"};
+    }
+
     if (!take_segment(path, "models")) {
         return std::nullopt;
     }
@@ -166,6 +171,9 @@ std::string_view name_of(Operation operation)
 
     case Operation::model:
         return "model";
+
+    case Operation::completions:
+        return "completions";
     }
 
     return {};

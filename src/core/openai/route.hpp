@@ -11,7 +11,8 @@ namespace gw::openai {
 enum class Operation : std::uint8_t {
     chat_completions,
     models,
-    model
+    model,
+    completions
 };
 
 /// "chat_completions", "models": for variables and metrics.

@@ -1,0 +1,86 @@
+#include "core/front/completions.hpp"
+
+namespace gw::front {
+
+Completions::Completions(const Setting &setting,
+    std::pmr::memory_resource *memory)
+    : Chat(setting, memory, "cmpl-")
+{
+}
+
+Result<void> Completions::read(std::string_view body)
+{
+    auto parsed = openai::parse(body, arena(), asked_);
+
+    if (!parsed) {
+        return parsed;
+    }
+
+    prompt_ = asked_.prompts.begin();
+    take(asked_.chat);
+    ask();
+
+    return {};
+}
+
+/// Makes the prompt at hand the conversation.
+void Completions::ask()
+{
+    openai::Message message;
+    message.role_name = json::String("user");
+    message.text = *prompt_;
+
+    auto &messages = request().messages;
+    messages.clear();
+    messages.push(arena(), message);
+}
+
+Whole Completions::whole(std::string_view body, bool last_try, Output &out)
+{
+    if (asked_.prompts.size() == 1) {
+        return Chat::whole(body, last_try, out);
+    }
+
+    Whole done = Chat::whole(body, last_try, answer_);
+
+    if (done != Whole::written) {
+        return done;
+    }
+
+    spent_ = Chat::outcome();
+
+    if (++answered_ == asked_.prompts.size()) {
+        out.append(answer_.view());
+        return Whole::written;
+    }
+
+    ++prompt_;
+    ask();
+
+    return Whole::another;
+}
+
+const translate::Outcome &Completions::outcome() const
+{
+    const translate::Outcome &last = Chat::outcome();
+
+    return last.has_usage ? last : spent_;
+}
+
+translate::ReplyOptions Completions::reply_options()
+{
+    translate::ReplyOptions options = Chat::reply_options();
+    translate::TextForm &form = options.text.emplace();
+
+    form.echo = asked_.echo.value_or(false);
+    form.prompt = *prompt_;
+    form.first_index = static_cast<std::int64_t>(answered_)
+                       * request().n.value_or(1);
+    form.first = answered_ == 0;
+    form.last = answered_ + 1 == asked_.prompts.size();
+    form.before = spent_.usage;
+
+    return options;
+}
+
+}
