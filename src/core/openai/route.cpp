@@ -190,6 +190,12 @@ Result<Route> route(std::string_view method, std::string_view uri,
         return doubled_version(method, uri, prefix, found);
     }
 
+    // A location may stand for the first half of this path, and the other
+    // half alone is an endpoint too.
+    if (!versioned && found.last == "chat" && path == "completions") {
+        path = "chat/completions";
+    }
+
     auto endpoint = endpoint_of(path);
 
     if (!endpoint) {
