@@ -130,6 +130,7 @@ ngx_int_t ask_another(RequestContext *ctx)
     ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
     settle_quota(ctx);
 
+    tries.earlier += tries.attempts;
     tries.attempts = 0;
     tries.again = 0;
     tries.tried_count = 0;
