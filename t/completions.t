@@ -15,7 +15,7 @@ use Test::More;
 use GeminiTest;
 
 my %secret = map { $_ => "simulated-key-completions-$_-27182818" }
-    qw(main one two first second limited hidden);
+    qw(main one two first second limited hidden torn);
 my $path = '/v1/completions';
 my $true = JSON::PP::true;
 
@@ -41,8 +41,9 @@ my $conf = <<"EOC";
     gemini_keys two { key $secret{one} name=one; key $secret{two} name=two;
         balance round_robin; }
     gemini_keys failing { key $secret{first} name=first;
-        key $secret{second} name=second; tries 2; balance fill_first; }
+        key $secret{second} name=second; tries 2; balance round_robin; }
     gemini_keys limited { key $secret{limited} name=limited; limit * rpm=5; }
+    gemini_keys torn { key $secret{torn}; }
     gemini_keys hidden { key $secret{hidden}; }
     gemini_upstream http://%%$simulator%%;
     gemini_auth off;
@@ -54,6 +55,7 @@ my $conf = <<"EOC";
         location /two/ { gemini_pass two; }
         location /failing/ { gemini_pass failing; }
         location /limited/ { gemini_pass limited; }
+        location /torn/ { gemini_pass torn; }
         location /inline/ { gemini_pass main; gemini_thoughts inline; }
         location /broken/ {
             gemini_pass hidden;
@@ -78,6 +80,7 @@ sub ask {
     return ($r, map { $_->{body} } $simulator->seen);
 }
 
+sub answer { return (ask(@_))[0] }
 sub texts { return [map { $_->{text} } @{ $_[0]{json}{choices} }] }
 sub indexes { return [map { $_->{index} } @{ $_[0]{json}{choices} }] }
 
@@ -155,7 +158,7 @@ is_deeply($asked->{generationConfig}, { maxOutputTokens => 20,
     thinkingConfig => { thinkingBudget => 1024 } },
     'its words are those of a chat');
 
-is(ask('#echo hi', model => 'davinci-002')->{json}{model}, 'davinci-002',
+is(answer('#echo hi', model => 'davinci-002')->{json}{model}, 'davinci-002',
     'aliases hold');
 
 ($r) = ask("#echo a \x{1d11e} b", echo => $true);
@@ -173,7 +176,7 @@ is_deeply([sort keys %{ $logprobs->{top_logprobs}[0] }], [' alt0', 'b'],
 my @thoughtful = (candidate([{ text => 'hm', thought => $true }]),
     candidate([{ text => 'so' }], finishReason => 'STOP'));
 
-is_deeply(texts((ask(simulated(@thoughtful), to => '/inline/completions'))[0]),
+is_deeply(texts(answer(simulated(@thoughtful), to => '/inline/completions')),
     ['so'], 'thoughts are no text, whatever gemini_thoughts says');
 
 ($r) = ask(simulated({ promptFeedback => { blockReason => 'SAFETY' } }));
@@ -204,7 +207,7 @@ for my $case (
 }
 
 is($t->get($path)->{status}, 405, 'it is POST');
-is(ask('a', model => 'gemini-0.0-none')->{json}{error}{code},
+is(answer('a', model => 'gemini-0.0-none')->{json}{error}{code},
     'model_not_found', "Gemini's errors are OpenAI's");
 
 # ---- streams
@@ -238,12 +241,12 @@ $all = gather((ask(simulated({ promptFeedback =>
 is_deeply($all->{finish}, ['content_filter'], 'a refused prompt ends filtered');
 is($all->{done}, 1, 'and well');
 
-$simulator->set_key('main', { key => $secret{main}, behaviours => [
+$simulator->set_key('torn', { key => $secret{torn}, behaviours => [
     { do => 'error_in_stream', events => 2, times => 1 } ] });
-$all = gather((ask('#echo one two three four', stream => $true))[0]);
+$all = gather((ask('#echo one two three four', stream => $true,
+    to => '/torn/completions'))[0]);
 ok($all->{error}{message}, 'an error in the middle is an event');
 is($all->{done}, 0, 'and there is no [DONE]');
-$simulator->set_key('main', { key => $secret{main}, behaviours => [] });
 
 # ---- several prompts
 
@@ -262,7 +265,7 @@ ok((grep { scalar $simulator->seen($secret{$_}) } qw(one two)) == 2,
     'each with a key of its own choice');
 
 my $sum = 0;
-$sum += ask($_, n => 2)->{json}{usage}{prompt_tokens} for @prompts;
+$sum += answer($_, n => 2)->{json}{usage}{prompt_tokens} for @prompts;
 is($r->{json}{usage}{prompt_tokens}, $sum, 'usage is that of all');
 
 ($r) = ask(\@prompts, echo => $true);
@@ -282,7 +285,7 @@ is_deeply(texts($r), [qw(one two three)], 'is followed by another');
 
 $simulator->set_key('second', { key => $secret{second}, behaviours => [
     { do => 'rate_limit', retry => '60s' } ] });
-is(ask(\@prompts, to => '/failing/completions')->{status}, 429,
+is(answer(\@prompts, to => '/failing/completions')->{status}, 429,
     'when all fail the request does');
 
 ($r) = ask([@prompts, @prompts], to => '/limited/completions');
@@ -303,7 +306,7 @@ is(scalar $broken->wait_aborted(1), 1, 'a client that leaves is noticed');
 is(scalar $broken->seen, 2, 'and its other prompts are not asked');
 
 ok($t->reload($conf), 'after a reload');
-is(texts((ask('#echo on'))[0])->[0], 'on', 'it goes on');
+is(texts(answer('#echo on'))->[0], 'on', 'it goes on');
 
 # ---- what is known of it
 
