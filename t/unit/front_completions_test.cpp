@@ -181,11 +181,13 @@ TEST(FrontCompletions, LogprobsCountCharactersBehindTheEcho)
         R"({"token":"\"b","logProbability":-1}],"topCandidates":[)"
         R"({"candidates":[{"token":"é","logProbability":-0.5}]},)"
         R"({"candidates":[{"token":"c","logProbability":-2}]}]})";
-    constexpr std::string_view expected = R"("logprobs":{"tokens":["é","\"b"],)"
+    constexpr std::string_view expected =
+        R"("logprobs":{"tokens":["é","\"b"],)"
         R"("token_logprobs":[-0.5,-1],"top_logprobs":[{"é":-0.5},{"c":-2}],)"
         R"("text_offset":[2,3]})";
 
-    std::string body = R"({"candidates":[{"content":{"parts":[{"text":"é\"b"}]},)"
+    std::string body =
+        R"({"candidates":[{"content":{"parts":[{"text":"é\"b"}]},)"
         R"("finishReason":"STOP",)" + std::string(logprobs) + "}]}";
 
     Asked whole(R"("prompt":"ża","logprobs":1,"echo":true)");
