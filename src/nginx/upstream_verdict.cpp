@@ -121,11 +121,16 @@ ngx_int_t ask_for_more(RequestContext *ctx)
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
 }
 
-/// The next question of the same request has tries of its own, and what it
-/// costs is counted by itself, so it gets a credential as if it were alone.
+/// The next question of the same request is sent as if it were alone: quotas
+/// count calls, so it gets a credential of its own, with tries and the time for
+/// them.
 ngx_int_t ask_another(RequestContext *ctx)
 {
     Tries &tries = ctx->tries;
+
+    if (ctx->r->connection->error) {
+        return NGX_ERROR;
+    }
 
     ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
     settle_quota(ctx);
@@ -133,20 +138,14 @@ ngx_int_t ask_another(RequestContext *ctx)
     tries.earlier += tries.attempts;
     tries.attempts = 0;
     tries.again = 0;
-    tries.tried_count = 0;
     tries.reserved = false;
+    ctx->r->upstream->peer.start_time = ngx_current_msec;
+    start_afresh(ctx);
 
     auto written = write_body(ctx, static_cast<std::size_t>(ctx->body_size));
 
     if (!written) {
         return answer_error(ctx, written.error());
-    }
-
-    if (!may_try_again(ctx)) {
-        Error error;
-        error.kind = ErrorKind::timeout;
-        error.message = "There was no time left for all prompts.";
-        return answer_error(ctx, error);
     }
 
     keys::Choice choice;

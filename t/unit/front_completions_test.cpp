@@ -154,6 +154,26 @@ TEST(FrontCompletions, SeveralPromptsAreAskedOneAfterTheOther)
     EXPECT_EQ(three.front.outcome().usage.prompt_tokens, 12);
 }
 
+TEST(FrontCompletions, AnswersAreBoundedTogether)
+{
+    front::Setting small = setting();
+    small.max_event = 400;
+
+    const std::string body = R"({"model":"m","prompt":["a","b","c"]})";
+    const std::string text = R"({"text":")" + std::string(150, 'x') + "\"}";
+    Completions front(small, std::pmr::new_delete_resource());
+    StringOutput out;
+
+    ASSERT_TRUE(front.read(body));
+    EXPECT_EQ(front.whole(answer(text, 1), false, out), Whole::another);
+    EXPECT_EQ(front.whole(answer(text, 1), false, out), Whole::failed);
+    EXPECT_EQ(front.error().kind, ErrorKind::bad_request);
+    EXPECT_EQ(front.error().param, "prompt");
+    EXPECT_EQ(front.upstream_error(), nullptr);
+    EXPECT_EQ(front.outcome().usage.prompt_tokens, 2);
+    EXPECT_EQ(out.view(), "");
+}
+
 TEST(FrontCompletions, AStreamHasTextsAndNoDeltas)
 {
     Asked one(R"("prompt":"a","stream":true,"echo":true)");

@@ -4,7 +4,7 @@ namespace gw::front {
 
 Completions::Completions(const Setting &setting,
     std::pmr::memory_resource *memory)
-    : Chat(setting, memory, "cmpl-")
+    : Chat(setting, memory, "cmpl-"), max_answer_(setting.max_event)
 {
 }
 
@@ -49,6 +49,14 @@ Whole Completions::whole(std::string_view body, bool last_try, Output &out)
 
     spent_ = Chat::outcome();
 
+    // Each alone is bounded by the glue, and all together are held here.
+    if (answer_.view().size() > max_answer_) {
+        too_large_ = Error{ErrorKind::bad_request, "The answers to the "
+            "prompts are too large together: send fewer at once.", "prompt",
+            "invalid_value", 0};
+        return Whole::failed;
+    }
+
     if (++answered_ == asked_.prompts.size()) {
         out.append(answer_.view());
         return Whole::written;
@@ -58,6 +66,11 @@ Whole Completions::whole(std::string_view body, bool last_try, Output &out)
     ask();
 
     return Whole::another;
+}
+
+const Error &Completions::error() const
+{
+    return too_large_ ? *too_large_ : Chat::error();
 }
 
 const translate::Outcome &Completions::outcome() const

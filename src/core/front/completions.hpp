@@ -6,6 +6,7 @@
 #include "core/openai/completion_request.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,7 @@ public:
 
     Result<void> read(std::string_view body) override;
     Whole whole(std::string_view body, bool last_try, Output &out) override;
+    const Error &error() const override;
     const translate::Outcome &outcome() const override;
 
 protected:
@@ -32,6 +34,8 @@ private:
     Cursor prompt_{nullptr};            // the one being asked
     std::size_t answered_ = 0;          // prompts
     StringOutput answer_;               // to them
+    std::size_t max_answer_;
+    std::optional<Error> too_large_;
     translate::Outcome spent_;          // by them
 };
 

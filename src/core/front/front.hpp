@@ -36,7 +36,8 @@ struct Setting {
     translate::Thoughts thoughts = translate::Thoughts::field;
     const gemini::SafetySetting *safety = nullptr;
     std::size_t safety_count = 0;
-    std::size_t max_event = 0;          // bytes, one stream event
+    std::size_t max_event = 0;          // bytes, one stream event, or what
+                                        // is held of several answers
     std::int64_t now_sec = 0;           // Unix
     std::string_view request_id;        // random, unguessable, [0-9a-f]{32}
     Signatures *signatures = nullptr;   // null: nothing is kept
