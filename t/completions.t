@@ -241,8 +241,9 @@ $all = gather((ask(simulated({ promptFeedback =>
 is_deeply($all->{finish}, ['content_filter'], 'a refused prompt ends filtered');
 is($all->{done}, 1, 'and well');
 
-$simulator->set_key('torn', { key => $secret{torn}, behaviours => [
-    { do => 'error_in_stream', events => 2, times => 1 } ] });
+# Not in one read with what comes before it, or it would be no stream's yet.
+$simulator->set_key('torn', { key => $secret{torn}, pace_ms => 200,
+    behaviours => [{ do => 'error_in_stream', events => 2, times => 1 }] });
 $all = gather((ask('#echo one two three four', stream => $true,
     to => '/torn/completions'))[0]);
 ok($all->{error}{message}, 'an error in the middle is an event');
