@@ -191,7 +191,9 @@ sub listed_names {
 
 my $chat_request = text_of('src/core/openai/chat_request.cpp');
 my $chat_message = text_of('src/core/openai/chat_message.cpp');
-my $fields = parsed_names($chat_request, 'request_fields');
+my $common = parsed_names($chat_request, 'common_fields');
+my $fields = sorted(@$common, @{ parsed_names($chat_request,
+    'request_fields') });
 
 cmp_ok(scalar @$fields, '>', 30, 'the table of a request is read');
 is_deeply(listed_names('### Fields of a request', 'field'),
@@ -217,6 +219,17 @@ is_deeply(listed_names("### Gemini's own", 'field of `google`'),
 is_deeply(listed_names('## Embeddings', 'field'), sorted('user',
     @{ parsed_names(text_of('src/core/openai/embeddings.cpp'),
         'request_fields') }), 'and each of a request for embeddings');
+# ---- text completions
+
+my $completion_request = text_of('src/core/openai/completion_request.cpp');
+my $completions = section($readme, '### Text completions');
+
+is_deeply(listed_names('### Text completions', 'field of a completion'),
+    parsed_names($completion_request, 'completion_fields'),
+    'README.md has each field of a text completion');
+is_deeply([missing_from([grep { !/_config\z|\Asafety_|\Acached_/ } @$common],
+    all($completions, qr/`(\w+)`/))], [],
+    'and each that is the same as in a chat');
 
 # ---- finish reasons
 

@@ -83,15 +83,10 @@ bool write_body_anew(RequestContext *ctx)
         return true;
     }
 
-    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
-
-    if (!ctx->front->write_body(ctx->model, out)) {
+    if (!write_body(ctx, static_cast<std::size_t>(ctx->body_size))) {
         return false;
     }
 
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-    ctx->body_model = ctx->model;
     ctx->front->serve_as(ctx->model == ctx->first_model
         ? std::string_view() : ctx->model);
 
@@ -210,6 +205,20 @@ bool find_credential(RequestContext *ctx, keys::Choice &choice)
 
     choice = soonest;
     return true;
+}
+
+Result<void> write_body(RequestContext *ctx, std::size_t size_hint)
+{
+    ChainOutput out(ctx->r->pool, size_hint);
+    auto written = ctx->front->write_body(ctx->model, out);
+
+    if (written) {
+        ctx->body = out.finish();
+        ctx->body_size = out.size();
+        ctx->body_model = ctx->model;
+    }
+
+    return written;
 }
 
 void start_afresh(RequestContext *ctx)

@@ -20,6 +20,10 @@ keys::Choice foresee_credential(RequestContext *ctx);
 /// return of any of the models, and the model is what it was.
 bool find_credential(RequestContext *ctx, keys::Choice &choice);
 
+/// Has the front write the body in the current model's words. Error: the
+/// client's; the body is what it was.
+Result<void> write_body(RequestContext *ctx, std::size_t size_hint);
+
 /// As if nothing had been tried: the model asked for, every credential.
 void start_afresh(RequestContext *ctx);
 

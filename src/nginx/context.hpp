@@ -30,6 +30,7 @@ struct Tries {
     std::size_t tried_count = 0;
     std::size_t credential = keys::Choice::nobody;
     ngx_uint_t attempts = 0;        // connections asked for
+    ngx_uint_t earlier = 0;         // the same, for questions before this one
     ngx_uint_t again = 0;           // retries that blame no credential
     ngx_uint_t upstream_status = 0; // of the try that is being given up
     bool open = false;              // begin_try without its end_try

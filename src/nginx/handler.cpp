@@ -2,11 +2,13 @@
 
 #include "core/base/text.hpp"
 #include "core/front/chat.hpp"
+#include "core/front/completions.hpp"
 #include "core/front/embeddings.hpp"
 #include "core/front/models.hpp"
 #include "core/gemini/family.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
+#include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
 #include "nginx/request_body.hpp"
@@ -104,7 +106,12 @@ void make_front_of(RequestContext *ctx, openai::Operation operation)
 
     ctx->signatures.emplace(ctx->zone(),
         ctx->client != nullptr ? ctx->client->limit_id() : 0);
-    make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+
+    if (operation == openai::Operation::completions) {
+        make_front<front::Completions>(ctx, setting_of(ctx), &ctx->memory);
+    } else {
+        make_front<front::Chat>(ctx, setting_of(ctx), &ctx->memory);
+    }
 }
 
 /// Returns what a content handler returns.
@@ -129,16 +136,12 @@ ngx_int_t serve_body(RequestContext *ctx)
         return send_error(r, ctx, read.error());
     }
 
-    ChainOutput out(r->pool, body.size() < 65536 ? body.size() + 256 : 65536);
-    auto written = ctx->front->write_body(ctx->model, out);
+    auto written = write_body(ctx,
+        body.size() < 65536 ? body.size() + 256 : 65536);
 
     if (!written) {
         return send_error(r, ctx, written.error());
     }
-
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-    ctx->body_model = ctx->model;
 
     return start_upstream(ctx);
 }

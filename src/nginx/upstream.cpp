@@ -104,13 +104,11 @@ void abort_request(ngx_http_request_t *)
 /// the estimate, to the key's quota.
 void settle_usage(RequestContext *ctx)
 {
-    const translate::Outcome &outcome = ctx->front->outcome();
-
     settle_quota(ctx);
 
     if (ctx->client_limits != nullptr) {
         keys::add_tokens(*ctx->client_limits,
-            outcome.usage.total_tokens(), now_ms());
+            ctx->front->outcome().usage.total_tokens(), now_ms());
     }
 }
 

@@ -72,11 +72,10 @@ void set_out(RequestContext *ctx);
 /// Holds a request that found no credential until one may be back, and then
 /// goes on as start_upstream() does. false: there is no use in waiting.
 bool wait_for_credential(RequestContext *ctx, const keys::Choice &choice);
-/// The same while upstream's failed answer is held, to move on afterwards.
-/// NGX_AGAIN: it waits. NGX_DECLINED: there is no use in waiting. verdict: what
+/// The same while an upstream's answer is held, to move on afterwards.
+/// NGX_AGAIN: it waits. NGX_DECLINED: there is no use in waiting. in_vain: what
 /// the client is told when nothing comes of it.
-ngx_int_t wait_in_header(RequestContext *ctx,
-    const gemini::Verdict &verdict);
+ngx_int_t wait_in_header(RequestContext *ctx, const Error &in_vain);
 
 // keep_alive.cpp: the head of a stream that stays silent, and its comments
 void start_keep_alive(RequestContext *ctx);

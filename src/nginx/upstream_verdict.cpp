@@ -96,15 +96,9 @@ bool write_without_signatures(RequestContext *ctx)
         return false;
     }
 
-    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
-
-    if (!ctx->front->write_body(ctx->model, out)) {
+    if (!write_body(ctx, static_cast<std::size_t>(ctx->body_size))) {
         return false;
     }
-
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-    ctx->body_model = ctx->model;
 
     ngx_log_error(NGX_LOG_WARN, ctx->r->connection->log, 0,
         "gemini: upstream refuses a thought signature for \"%*s\", "
@@ -159,33 +153,32 @@ void keep_part(AnswerParts &parts, ChainOutput &out)
     parts.size += out.size();
 }
 
-/// The next part of the input is a request of its own to upstream: with a body
-/// of its own, charged to the quota of a credential chosen for it.
-ngx_int_t ask_next_part(RequestContext *ctx)
+/// The next question of the same request is sent as if it were alone: quotas
+/// count calls, so it gets a credential of its own, with tries and the time for
+/// them.
+ngx_int_t ask_another(RequestContext *ctx)
 {
     Tries &tries = ctx->tries;
+
+    if (ctx->r->connection->error) {
+        return NGX_ERROR;
+    }
 
     ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
     settle_quota(ctx);
 
-    ChainOutput out(ctx->r->pool, static_cast<std::size_t>(ctx->body_size));
-    auto written = ctx->front->write_body(ctx->model, out);
+    tries.earlier += tries.attempts;
+    tries.attempts = 0;
+    tries.again = 0;
+    tries.reserved = false;
+    ctx->r->upstream->peer.start_time = ngx_current_msec;
+    start_afresh(ctx);
+
+    auto written = write_body(ctx, static_cast<std::size_t>(ctx->body_size));
 
     if (!written) {
         return answer_error(ctx, written.error());
     }
-
-    ctx->body = out.finish();
-    ctx->body_size = out.size();
-
-    if (tries.attempts > 0) {
-        --tries.attempts;
-    }
-
-    // gemini_tries_timeout is for the tries of one request, as upstream
-    // sees it.
-    ctx->r->upstream->peer.start_time = ngx_current_msec;
-    tries.tried_count = 0;
 
     keys::Choice choice;
 
@@ -194,18 +187,15 @@ ngx_int_t ask_next_part(RequestContext *ctx)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    gemini::Verdict shortage;
-    shortage.action = gemini::Action::next_credential;
-    shortage.error = keys::shortage_error(choice, ctx->model, now_ms());
+    Error error = keys::shortage_error(choice, ctx->model, now_ms());
 
-    if (wait_in_header(ctx, shortage) == NGX_AGAIN) {
+    if (wait_in_header(ctx, error) == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
-    log_shortage(ctx, shortage.error);
-    ++tries.attempts;
+    log_shortage(ctx, error);
 
-    return answer_error(ctx, shortage.error);
+    return answer_error(ctx, error);
 }
 
 }
@@ -287,7 +277,7 @@ ngx_int_t judge_whole(RequestContext *ctx)
 
     case front::Whole::more:
         keep_part(ctx->parts, out);
-        return ctx->body != nullptr ? ask_next_part(ctx) : ask_for_more(ctx);
+        return ctx->body != nullptr ? ask_another(ctx) : ask_for_more(ctx);
 
     case front::Whole::empty:
         if (try_once_more(ctx, ctx->front->error().message)) {
@@ -383,7 +373,7 @@ ngx_int_t judge_error(RequestContext *ctx,
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
         }
 
-        if (wait_in_header(ctx, verdict) == NGX_AGAIN) {
+        if (wait_in_header(ctx, final_error(ctx, verdict)) == NGX_AGAIN) {
             return NGX_AGAIN;
         }
     }

@@ -42,7 +42,7 @@ const Row rows[] = {
                                       : std::nullopt;
     } },
     { ngx_string("gemini_key"), [](RequestContext *ctx) {
-        return ctx->tries.attempts != 0
+        return ctx->tries.earlier + ctx->tries.attempts != 0
             ? text_or_none(credential_of(ctx).name) : std::nullopt;
     } },
     { ngx_string("gemini_model"), [](RequestContext *ctx) {
@@ -57,7 +57,8 @@ const Row rows[] = {
     } },
     { ngx_string("gemini_tries"), [](RequestContext *ctx) {
         return ctx->front != nullptr
-            ? text_or_none(std::to_string(ctx->tries.attempts))
+            ? text_or_none(std::to_string(
+                  ctx->tries.earlier + ctx->tries.attempts))
             : std::nullopt;
     } },
     { ngx_string("gemini_finish_reason"), [](RequestContext *ctx) {

@@ -180,7 +180,7 @@ bool wait_for_credential(RequestContext *ctx, const keys::Choice &choice)
     return true;
 }
 
-ngx_int_t wait_in_header(RequestContext *ctx, const gemini::Verdict &verdict)
+ngx_int_t wait_in_header(RequestContext *ctx, const Error &in_vain)
 {
     ngx_http_upstream_t *u = ctx->r->upstream;
     ngx_connection_t *c = u->peer.connection;
@@ -203,8 +203,7 @@ ngx_int_t wait_in_header(RequestContext *ctx, const gemini::Verdict &verdict)
         return NGX_DECLINED;
     }
 
-    // What the client gets should it be in vain.
-    ctx->error = final_error(ctx, verdict);
+    ctx->error = in_vain;
 
     if (c->read->timer_set) {
         ngx_del_timer(c->read);

@@ -73,6 +73,43 @@ await check('a stream that is aborted does no harm', async () => {
   assert.equal(reply.choices[0].message.content, 'still here');
 });
 
+await check('a text completion is whole', async () => {
+  const reply = await client.completions.create(
+    { model, prompt: `#echo ${text}`, echo: true });
+  assert.equal(reply.object, 'text_completion');
+  assert.match(reply.id, /^cmpl-/);
+  assert.equal(reply.choices.length, 1);
+  assert.equal(reply.choices[0].text, `#echo ${text}${text}`);
+  assert.equal(reply.choices[0].finish_reason, 'stop');
+  assert.ok(reply.usage.total_tokens > 0);
+});
+
+await check('several prompts are answered in their order', async () => {
+  const reply = await client.completions.create(
+    { model, prompt: ['#echo one', '#echo two'], n: 2 });
+  assert.deepEqual(reply.choices.map((choice) => choice.text),
+    ['one', 'one', 'two', 'two']);
+  assert.deepEqual(reply.choices.map((choice) => choice.index),
+    [0, 1, 2, 3]);
+});
+
+await check('a text completion as a stream gives the same', async () => {
+  const chunks = await collect(client.completions.create(
+    { model, prompt: `#echo ${text}`, stream: true,
+      stream_options: { include_usage: true } }));
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  assert.equal(choices.map((choice) => choice.text).join(''), text);
+  assert.deepEqual(choices.map((choice) => choice.finish_reason)
+    .filter(Boolean), ['stop']);
+  assert.ok(chunks.at(-1).usage.total_tokens > 0);
+});
+
+await check('tokens as a prompt are a BadRequestError', async () => {
+  const error = await refused(OpenAI.BadRequestError, 400,
+    () => client.completions.create({ model, prompt: [1, 2] }));
+  assert.equal(error.param, 'prompt');
+});
+
 await check('the models are listed, and one by one', async () => {
   const ids = [];
   for await (const each of client.models.list()) {

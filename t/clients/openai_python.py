@@ -112,6 +112,52 @@ def _():
         [f"number {i}" for i in range(20)]
 
 
+@check("a text completion is typed and whole")
+def _():
+    reply = client.completions.create(
+        model=MODEL, prompt="#echo " + TEXT, echo=True, logprobs=1)
+    assert reply.object == "text_completion", reply.object
+    assert reply.id.startswith("cmpl-") and reply.created > 0 and reply.model
+    choice, = reply.choices
+    assert choice.text == "#echo " + TEXT + TEXT, choice.text
+    assert choice.index == 0 and choice.finish_reason == "stop"
+    logprobs = choice.logprobs
+    assert "".join(logprobs.tokens) == TEXT, logprobs.tokens
+    assert len(logprobs.token_logprobs) == len(logprobs.tokens)
+    assert logprobs.text_offset[0] == len("#echo " + TEXT)
+    assert all(choice.text[at:].startswith(token) for at, token
+               in zip(logprobs.text_offset, logprobs.tokens))
+    assert reply.usage.total_tokens > 0
+
+
+@check("several prompts are answered in their order")
+def _():
+    reply = client.completions.create(
+        model=MODEL, prompt=["#echo one", "#echo two"], n=2)
+    assert [(choice.index, choice.text) for choice in reply.choices] == \
+        [(0, "one"), (1, "one"), (2, "two"), (3, "two")], reply.choices
+
+
+@check("a text completion as a stream gives the same text exactly")
+def _():
+    chunks = list(client.completions.create(
+        model=MODEL, prompt="#echo " + TEXT, stream=True,
+        stream_options={"include_usage": True}))
+    choices = [choice for chunk in chunks for choice in chunk.choices]
+    assert "".join(choice.text for choice in choices) == TEXT
+    assert {chunk.object for chunk in chunks} == {"text_completion"}
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert [c.finish_reason for c in choices if c.finish_reason] == ["stop"]
+    assert chunks[-1].choices == [] and chunks[-1].usage.total_tokens > 0
+
+
+@check("tokens as a prompt are a BadRequestError that names it")
+def _():
+    error = refused(openai.BadRequestError, 400, lambda:
+                    client.completions.create(model=MODEL, prompt=[1, 2]))
+    assert error.param == "prompt", error.param
+
+
 @check("the models are listed, and one by one")
 def _():
     models = list(client.models.list())

@@ -43,6 +43,35 @@ TEST(OpenaiRoute, EveryUsualBaseUrlReachesTheEndpoint)
     }
 }
 
+TEST(OpenaiRoute, TextCompletionsAreNotChats)
+{
+    struct Case {
+        const char *prefix;
+        const char *uri;
+    };
+
+    for (const Case &c : {
+             Case{"/v1/", "/v1/completions"},
+             Case{"/", "/v1/completions"},
+             Case{"/", "/completions"},
+             Case{"/chat/", "/chat/v1/completions"},
+             Case{"/v1/completions", "/v1/completions"},
+             Case{"/v1/", "/v1/completions/"} })
+    {
+        auto found = route("POST", c.uri, c.prefix);
+
+        ASSERT_TRUE(found) << c.prefix << " " << c.uri;
+        EXPECT_EQ(found->operation, Operation::completions) << c.uri;
+    }
+
+    EXPECT_EQ(route("GET", "/v1/completions", "/v1/").error().kind,
+        ErrorKind::method_not_allowed);
+    EXPECT_FALSE(route("POST", "/v1/completions/x", "/v1/"));
+    EXPECT_EQ(route("POST", "/ai/chat/completions", "/ai/chat/")->operation,
+        Operation::chat_completions);
+    EXPECT_EQ(openai::name_of(Operation::completions), "completions");
+}
+
 TEST(OpenaiRoute, ModelsAreListedOrLookedUp)
 {
     EXPECT_EQ(route("POST", "/v1/embeddings/", "/v1/")->operation,

@@ -10,33 +10,37 @@
 
 namespace gw::front {
 
-Chat::Chat(const Setting &setting, std::pmr::memory_resource *memory)
+Chat::Chat(const Setting &setting, std::pmr::memory_resource *memory,
+    std::string_view id_prefix)
     : setting_(setting), memory_(memory), arena_(memory),
       signatures_(setting.signatures, memory)
 {
-    constexpr std::string_view prefix = "chatcmpl-";
-
-    std::size_t size = prefix.size() + setting.request_id.size();
+    std::size_t size = id_prefix.size() + setting.request_id.size();
     char *id = arena_.allocate_text(size);
-    std::memcpy(id, prefix.data(), prefix.size());
-    std::memcpy(id + prefix.size(), setting.request_id.data(),
+    std::memcpy(id, id_prefix.data(), id_prefix.size());
+    std::memcpy(id + id_prefix.size(), setting.request_id.data(),
         setting.request_id.size());
     id_ = {id, size};
 }
 
 Result<void> Chat::read(std::string_view body)
 {
-    auto parsed = openai::parse(body, arena_, request_);
+    openai::ChatRequest request;
+    auto parsed = openai::parse(body, arena_, request);
 
-    if (!parsed) {
-        return parsed;
+    if (parsed) {
+        take(request);
     }
 
+    return parsed;
+}
+
+void Chat::take(const openai::ChatRequest &request)
+{
+    request_ = request;
     names_ = translate::NameMap(request_, arena_);
     model_ = request_.model.decode(arena_);
     streams_ = request_.stream.value_or(false);
-
-    return {};
 }
 
 Result<void> Chat::write_body(std::string_view model, Output &out)

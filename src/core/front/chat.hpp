@@ -10,9 +10,10 @@
 
 namespace gw::front {
 
-class Chat final : public Front {
+class Chat : public Front {
 public:
-    Chat(const Setting &setting, std::pmr::memory_resource *memory);
+    Chat(const Setting &setting, std::pmr::memory_resource *memory,
+        std::string_view id_prefix = "chatcmpl-");
 
     Result<void> read(std::string_view body) override;
     std::string_view requested_model() const override { return model_; }
@@ -36,6 +37,15 @@ public:
     const Error &error() const override;
     const translate::Outcome &outcome() const override;
 
+protected:
+    /// The request has been read.
+    void take(const openai::ChatRequest &request);
+
+    virtual translate::ReplyOptions reply_options();
+
+    Arena &arena() { return arena_; }
+    openai::ChatRequest &request() { return request_; }
+
 private:
     /// Between the store, which takes bytes, and JSON's strings.
     class KeptSignatures final : public translate::SignatureSource,
@@ -55,8 +65,6 @@ private:
         std::pmr::memory_resource *memory_;
         std::string found_;
     };
-
-    translate::ReplyOptions reply_options();
 
     Setting setting_;
     std::pmr::memory_resource *memory_;

@@ -37,7 +37,8 @@ struct Setting {
     translate::Thoughts thoughts = translate::Thoughts::field;
     const gemini::SafetySetting *safety = nullptr;
     std::size_t safety_count = 0;
-    std::size_t max_event = 0;          // bytes, one stream event
+    std::size_t max_event = 0;          // bytes, one stream event, or what
+                                        // is held of several answers
     std::int64_t now_sec = 0;           // Unix
     std::string_view request_id;        // random, unguessable, [0-9a-f]{32}
     Signatures *signatures = nullptr;   // null: nothing is kept
@@ -47,8 +48,8 @@ struct Setting {
 enum class Whole : std::uint8_t {
     written,        // the client's answer is in `out`, or its last part
     more,           // what is in `out` is kept; upstream is asked again, with
-                    // a new path (another page) and a new body where there
-                    // was one (the next part of the input)
+                    // a new path (another page) and, where there was one, a
+                    // new body (the next part of the input, the next prompt)
     empty,          // nothing came; another try may help; error() otherwise
     failed          // an error in a 2xx; upstream_error() or error()
 };

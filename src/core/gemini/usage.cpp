@@ -44,6 +44,16 @@ void UsageMetadata::update(const UsageMetadata &later)
     take_over(candidates_audio_tokens, later.candidates_audio_tokens);
 }
 
+void Usage::add(const Usage &other)
+{
+    prompt_tokens += other.prompt_tokens;
+    completion_tokens += other.completion_tokens;
+    reasoning_tokens += other.reasoning_tokens;
+    cached_tokens += other.cached_tokens;
+    prompt_audio_tokens += other.prompt_audio_tokens;
+    completion_audio_tokens += other.completion_audio_tokens;
+}
+
 Usage usage_of(const UsageMetadata &metadata)
 {
     std::int64_t prompt = count(metadata.prompt_token_count);

@@ -36,6 +36,9 @@ struct Usage {
     {
         return prompt_tokens + completion_tokens;
     }
+
+    /// Of another call for the same answer.
+    void add(const Usage &other);
 };
 
 Usage usage_of(const UsageMetadata &metadata);

@@ -313,6 +313,18 @@ struct Callbacks {
         return 1;
     }
 
+    static const Field *find_beside(const Shape &shape,
+        std::string_view name)
+    {
+        for (std::size_t i = 0; i < shape.count; ++i) {
+            if (shape.fields[i].name == name) {
+                return &shape.fields[i];
+            }
+        }
+
+        return nullptr;
+    }
+
     static const Field *find_field(Level &level, std::string_view name)
     {
         const Field *fields = level.shape->fields;
@@ -333,7 +345,8 @@ struct Callbacks {
             }
         }
 
-        return nullptr;
+        return level.shape->beside == nullptr
+            ? nullptr : find_beside(*level.shape->beside, name);
     }
 
     static int on_begin(void *context, Type type)

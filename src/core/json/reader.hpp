@@ -72,6 +72,8 @@ struct Shape {
     std::size_t count = 0;
     const Field *element = nullptr;
     void (*close)(Reader &, void *target) = nullptr;
+    /// Of the target, or of its first member: more fields, in another table.
+    const Shape *beside = nullptr;
 
     constexpr Shape() = default;
 
@@ -79,6 +81,12 @@ struct Shape {
     constexpr explicit Shape(const Field (&table)[N],
         void (*at_end)(Reader &, void *) = nullptr)
         : fields(table), count(N), close(at_end)
+    {
+    }
+
+    template <std::size_t N>
+    constexpr Shape(const Field (&table)[N], const Shape &others)
+        : fields(table), count(N), beside(&others)
     {
     }
 

@@ -36,34 +36,33 @@ private:
 }
 
 ChunkWriter::ChunkWriter(const ReplyHead &head, bool include_usage,
-    std::pmr::memory_resource *memory)
+    std::pmr::memory_resource *memory, ChunkForm form)
     : prefix_(prefix_room + head.id.size() + head.model.size(), '\0', memory),
-      include_usage_(include_usage)
+      include_usage_(include_usage), form_(form)
 {
     PrefixOutput out(prefix_);
     out.append(std::string_view("data: "));
-    write_head(head, "chat.completion.chunk", out);
+    write_head(head, form == ChunkForm::chat ? "chat.completion.chunk"
+                                             : "text_completion", out);
     out.finish();
 }
 
 void ChunkWriter::begin_delta(std::int64_t index, Output &out) const
 {
-    out.append(prefix_);
-    out.append(std::string_view("{\"index\":"));
-    out.append_number(index);
-    out.append(std::string_view(",\"delta\":{"));
+    begin_choice(index, out);
+    out.append(std::string_view("\"delta\":{"));
 }
 
 void ChunkWriter::end_delta(Output &out) const
 {
-    out.append(std::string_view(
-        "},\"logprobs\":null,\"finish_reason\":null"));
+    begin_rest(out);
+    out.append(std::string_view("null,\"finish_reason\":null"));
     end_choice(out);
 }
 
 void ChunkWriter::begin_logprobs(Output &out) const
 {
-    out.append(std::string_view("},\"logprobs\":"));
+    begin_rest(out);
 }
 
 void ChunkWriter::end_logprobs(Output &out) const
@@ -75,6 +74,12 @@ void ChunkWriter::end_logprobs(Output &out) const
 void ChunkWriter::begin_text(std::int64_t index, std::string_view name,
     Output &out) const
 {
+    if (form_ == ChunkForm::text) {
+        begin_choice(index, out);
+        out.append(std::string_view("\"text\":\""));
+        return;
+    }
+
     begin_delta(index, out);
     out.append('"');
     out.append(name);
@@ -97,8 +102,15 @@ void ChunkWriter::role(std::int64_t index, Output &out) const
 void ChunkWriter::finish(std::int64_t index, std::string_view reason,
     std::string_view native, std::string_view message, Output &out) const
 {
-    begin_delta(index, out);
-    out.append(std::string_view("},\"logprobs\":null,\"finish_reason\":\""));
+    if (form_ == ChunkForm::text) {
+        begin_text(index, {}, out);
+        out.append('"');
+    } else {
+        begin_delta(index, out);
+    }
+
+    begin_rest(out);
+    out.append(std::string_view("null,\"finish_reason\":\""));
     out.append(reason);
     out.append('"');
     write_native_finish(native, message, out);
@@ -119,6 +131,20 @@ void ChunkWriter::usage(const gemini::Usage &usage, Output &out) const
 void ChunkWriter::done(Output &out) const
 {
     out.append(std::string_view("data: [DONE]\n\n"));
+}
+
+void ChunkWriter::begin_choice(std::int64_t index, Output &out) const
+{
+    out.append(prefix_);
+    out.append(std::string_view("{\"index\":"));
+    out.append_number(index);
+    out.append(',');
+}
+
+void ChunkWriter::begin_rest(Output &out) const
+{
+    out.append(form_ == ChunkForm::chat ? std::string_view("},\"logprobs\":")
+                                        : std::string_view(",\"logprobs\":"));
 }
 
 void ChunkWriter::end_choice(Output &out) const

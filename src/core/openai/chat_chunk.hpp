@@ -1,4 +1,5 @@
-// Chat completion chunks: the events of a streamed chat answer.
+// Completion chunks: the events of a streamed answer, of a chat or, in a form
+// that differs where a chat has its delta, of a text completion.
 // Source: reference/chat-response.md section 9.
 #pragma once
 
@@ -15,6 +16,8 @@
 
 namespace gw::openai {
 
+enum class ChunkForm : std::uint8_t { chat, text };
+
 /// Writes the chunks of one stream, each a whole SSE event. What all of them
 /// begin with is put together once.
 class ChunkWriter {
@@ -22,7 +25,8 @@ public:
     /// include_usage: the client asked for the usage chunk, so all others
     /// carry "usage":null.
     ChunkWriter(const ReplyHead &head, bool include_usage,
-        std::pmr::memory_resource *memory);
+        std::pmr::memory_resource *memory,
+        ChunkForm form = ChunkForm::chat);
 
     /// A chunk of one choice in two halves: between them goes what stands
     /// inside the braces of "delta".
@@ -36,12 +40,13 @@ public:
 
     /// The same for a delta that is one string: between the halves goes the
     /// escaped inside of that string. begin_logprobs may end the delta behind
-    /// a quote as well.
+    /// a quote as well. Of a text completion there is one such string, and no
+    /// other delta.
     void begin_text(std::int64_t index, std::string_view name,
         Output &out) const;
     void end_text(Output &out) const;
 
-    /// The first chunk of a choice.
+    /// The first chunk of a choice of a chat.
     void role(std::int64_t index, Output &out) const;
 
     /// The last chunk of a choice. native and message, which may be empty,
@@ -56,10 +61,13 @@ public:
     void done(Output &out) const;
 
 private:
+    void begin_choice(std::int64_t index, Output &out) const;
+    void begin_rest(Output &out) const;
     void end_choice(Output &out) const;
 
     std::pmr::string prefix_;
     bool include_usage_;
+    ChunkForm form_;
 };
 
 }

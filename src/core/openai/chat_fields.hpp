@@ -20,6 +20,14 @@ using json::Scalar;
 using json::Shape;
 using json::Type;
 
+/// What a request says beside its conversation; the target is a ChatRequest.
+extern const Shape common_shape;
+
+/// Of what these say: there is a model, and then that numbers are in their
+/// ranges, Google's words having taken the place of OpenAI's.
+Result<void> check_model(const ChatRequest &request);
+Result<void> settle_common(ChatRequest &request);
+
 /// Arrays; their targets are List<Message> and List<Tool>.
 extern const Shape messages_shape;
 extern const Shape tools_shape;

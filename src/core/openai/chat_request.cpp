@@ -253,9 +253,8 @@ constexpr Field web_search_field = [] {
     return field;
 }();
 
-constexpr Field request_fields[] = {
+constexpr Field common_fields[] = {
     json::string<&ChatRequest::model>("model"),
-    messages_field,
     json::boolean<&ChatRequest::stream>("stream"),
     json::object<&ChatRequest::stream_options, stream_options_shape>(
         "stream_options"),
@@ -270,14 +269,6 @@ constexpr Field request_fields[] = {
     json::number<&ChatRequest::seed>("seed"),
     json::number<&ChatRequest::presence_penalty>("presence_penalty"),
     json::number<&ChatRequest::frequency_penalty>("frequency_penalty"),
-    json::boolean<&ChatRequest::logprobs>("logprobs"),
-    json::integer<&ChatRequest::top_logprobs>("top_logprobs"),
-    tool_list<&ChatRequest::tools, tools_shape>("tools"),
-    tool_list<&ChatRequest::functions, functions_shape>("functions"),
-    word_or_object<&ChatRequest::tool_choice, &ToolChoice::word,
-        tool_choice_shape>("tool_choice"),
-    word_or_object<&ChatRequest::function_call, &ToolChoice::word,
-        tool_choice_shape>("function_call"),
     json::object<&ChatRequest::response_format, response_format_shape>(
         "response_format"),
     string_or_nested<&ChatRequest::reasoning_effort, effort_shape>(
@@ -286,11 +277,7 @@ constexpr Field request_fields[] = {
         "reasoning")),
     tolerant(json::object<&ChatRequest::thinking, thinking_shape>(
         "thinking")),
-    bounded_strings<&ChatRequest::modalities, max_modalities>("modalities"),
-    json::object<&ChatRequest::audio, spoken_answer_shape>("audio"),
-    web_search_field,
     json::string<&ChatRequest::service_tier>("service_tier"),
-    json::boolean<&ChatRequest::parallel_tool_calls>("parallel_tool_calls"),
     nested<extra_body_shape>("extra_body"),
     google_field,
     // How other gateways take Gemini's own.
@@ -303,7 +290,23 @@ constexpr Field request_fields[] = {
     cache_of_google("cached_content"),
     cache_of_google("cachedContent")
 };
-constexpr Shape request_shape{request_fields};
+
+constexpr Field request_fields[] = {
+    messages_field,
+    json::boolean<&ChatRequest::logprobs>("logprobs"),
+    json::integer<&ChatRequest::top_logprobs>("top_logprobs"),
+    tool_list<&ChatRequest::tools, tools_shape>("tools"),
+    tool_list<&ChatRequest::functions, functions_shape>("functions"),
+    word_or_object<&ChatRequest::tool_choice, &ToolChoice::word,
+        tool_choice_shape>("tool_choice"),
+    word_or_object<&ChatRequest::function_call, &ToolChoice::word,
+        tool_choice_shape>("function_call"),
+    bounded_strings<&ChatRequest::modalities, max_modalities>("modalities"),
+    json::object<&ChatRequest::audio, spoken_answer_shape>("audio"),
+    web_search_field,
+    json::boolean<&ChatRequest::parallel_tool_calls>("parallel_tool_calls")
+};
+constexpr Shape request_shape{request_fields, common_shape};
 
 // OpenAI's words, as far as clients are known to look at them.
 
@@ -435,6 +438,24 @@ Result<void> check_numbers(const ChatRequest &request)
 
 }
 
+const Shape fields::common_shape{common_fields};
+
+Result<void> fields::check_model(const ChatRequest &request)
+{
+    if (request.model.empty()) {
+        return missing("model", "you must provide a model parameter");
+    }
+
+    return {};
+}
+
+Result<void> fields::settle_common(ChatRequest &request)
+{
+    prefer_google(request);
+
+    return check_numbers(request);
+}
+
 Result<void> parse(std::string_view text, Arena &arena, ChatRequest &request)
 {
     auto read = json::read(text, request_shape, request, arena);
@@ -443,8 +464,8 @@ Result<void> parse(std::string_view text, Arena &arena, ChatRequest &request)
         return read;
     }
 
-    if (request.model.empty()) {
-        return missing("model", "you must provide a model parameter");
+    if (auto named = check_model(request); !named) {
+        return named;
     }
 
     if (!request.has_messages) {
@@ -457,9 +478,7 @@ Result<void> parse(std::string_view text, Arena &arena, ChatRequest &request)
                                    "an empty array.");
     }
 
-    prefer_google(request);
-
-    return check_numbers(request);
+    return settle_common(request);
 }
 
 }

@@ -146,6 +146,11 @@ std::optional<Endpoint> endpoint_of(std::string_view path)
             "POST, OPTIONS"};
     }
 
+    if (path == "completions") {
+        return Endpoint{{Operation::completions, {}}, "POST", "POST",
+            "POST, OPTIONS"};
+    }
+
     if (!take_segment(path, "models")) {
         return std::nullopt;
     }
@@ -174,6 +179,9 @@ std::string_view name_of(Operation operation)
 
     case Operation::embeddings:
         return "embeddings";
+
+    case Operation::completions:
+        return "completions";
     }
 
     return {};
@@ -188,6 +196,12 @@ Result<Route> route(std::string_view method, std::string_view uri,
 
     if (versioned && (found.last == version || take_segment(path, version))) {
         return doubled_version(method, uri, prefix, found);
+    }
+
+    // A location may stand for the first half of this path, and the other
+    // half alone is an endpoint too.
+    if (!versioned && found.last == "chat" && path == "completions") {
+        path = "chat/completions";
     }
 
     auto endpoint = endpoint_of(path);

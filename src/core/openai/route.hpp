@@ -12,7 +12,8 @@ enum class Operation : std::uint8_t {
     chat_completions,
     models,
     model,
-    embeddings
+    embeddings,
+    completions
 };
 
 /// "chat_completions", "models": for variables and metrics.

@@ -1,6 +1,7 @@
 #include "core/translate/choice_chunks.hpp"
 
 #include "core/translate/logprobs.hpp"
+#include "core/translate/whole_choice.hpp"
 
 #include <utility>
 
@@ -35,7 +36,13 @@ void ChoiceChunks::take(const gemini::Candidate &candidate)
     // Without text in this event they go alone; before there is an answer at
     // all there is nothing they could belong to.
     if (logprobs_.present() && choice_.role_sent) {
-        chunk_.begin_delta(choice_.index, out_);
+        if (tools_.options.text) {
+            chunk_.begin_text(choice_.index, {}, out_);
+            out_.append('"');
+        } else {
+            chunk_.begin_delta(choice_.index, out_);
+        }
+
         close_with_logprobs();
     }
 
@@ -49,6 +56,12 @@ void ChoiceChunks::start()
     }
 
     choice_.role_sent = true;
+
+    if (tools_.options.text) {
+        write_echo();
+        return;
+    }
+
     chunk_.role(choice_.index, out_);
 
     if (!choice_.signature.empty()) {
@@ -146,6 +159,11 @@ void ChoiceChunks::signature(const json::String &signature)
 
 void ChoiceChunks::refusal(const gemini::PromptFeedback &feedback)
 {
+    if (tools_.options.text) {
+        start();
+        return;
+    }
+
     open("refusal");
     write_refusal(feedback, out_);
     close();
@@ -171,9 +189,17 @@ void ChoiceChunks::close()
 void ChoiceChunks::close_with_logprobs()
 {
     json::Writer writer(out_);
+    const json::Raw logprobs = std::exchange(logprobs_, {});
 
     chunk_.begin_logprobs(out_);
-    write_logprobs(std::exchange(logprobs_, {}), tools_.scratch, writer);
+
+    if (tools_.options.text) {
+        write_text_logprobs(logprobs, choice_.text_offset, tools_.scratch,
+            writer);
+    } else {
+        write_logprobs(logprobs, tools_.scratch, writer);
+    }
+
     chunk_.end_logprobs(out_);
 }
 
@@ -229,6 +255,16 @@ void ChoiceChunks::begin()
     chunk_.begin_delta(choice_.index, out_);
 }
 
+void ChoiceChunks::write_echo()
+{
+    const TextForm &form = *tools_.options.text;
+
+    chunk_.begin_text(choice_.index, {}, out_);
+    translate::write_echo(form, out_);
+    chunk_.end_text(out_);
+    choice_.text_offset = echo_length(form, tools_.scratch);
+}
+
 void ChoiceChunks::write_signature(const json::String &signature)
 {
     chunk_.begin_delta(choice_.index, out_);
@@ -248,7 +284,7 @@ void ChoiceChunks::write_sources(const gemini::Candidate &candidate)
                || candidate.url_context_metadata.present()
                || !candidate.continuation_token.empty();
 
-    if (!any || !choice_.role_sent) {
+    if (!any || !choice_.role_sent || tools_.options.text) {
         return;
     }
 

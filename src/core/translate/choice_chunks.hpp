@@ -42,6 +42,7 @@ struct StreamedChoice {
     Cited cited;
     Base64Join audio;
     std::int64_t tool_calls = 0;
+    std::int64_t text_offset = 0;   // of a text completion's next token
     std::int64_t images = 0;
     bool audio_begun = false;
     bool role_sent = false;
@@ -72,7 +73,8 @@ public:
     /// All that one event says of the choice, its finish reason apart.
     void take(const gemini::Candidate &candidate);
 
-    /// The role, if it has not been sent.
+    /// What comes first of a choice, if it has not been sent: the role of a
+    /// chat's, the echo of a text completion's.
     void start();
 
     void content(const json::String &text, std::int64_t part);
@@ -90,6 +92,7 @@ public:
 private:
     StreamedChoice &open(std::string_view name);
     void begin();
+    void write_echo();
     void close();
     void close_with_logprobs();
     void write_signature(const json::String &signature);

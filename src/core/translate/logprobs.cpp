@@ -3,6 +3,7 @@
 #include "core/json/elements.hpp"
 #include "core/json/reader.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -159,6 +160,81 @@ void write_logprobs(const json::Raw &result, Arena &arena,
 
     writer.end_array();
     writer.key("refusal").null();
+    writer.end_object();
+}
+
+std::int64_t characters(std::string_view text)
+{
+    return std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    });
+}
+
+void write_text_logprobs(const json::Raw &result, std::int64_t &offset,
+    Arena &arena, json::Writer &writer)
+{
+    if (!has_logprobs(result, arena)) {
+        writer.null();
+        return;
+    }
+
+    const auto parsed = read<LogprobsResult>(result.text, result_shape,
+        arena);
+    std::string_view object;
+
+    auto each = [&](std::string_view name, const json::Raw &list,
+                    auto write) {
+        writer.key(name);
+
+        if (!list.present()) {
+            writer.null();
+            return;
+        }
+
+        writer.begin_array();
+
+        for (Objects tokens(list); tokens.next(object); ) {
+            write(object);
+        }
+
+        writer.end_array();
+    };
+
+    auto token = [&](std::string_view text) {
+        return read<Token>(text, token_shape, arena);
+    };
+
+    writer.begin_object();
+
+    each("tokens", parsed.chosen, [&](std::string_view text) {
+        writer.text(token(text).text);
+    });
+
+    each("token_logprobs", parsed.chosen, [&](std::string_view text) {
+        writer.raw(token(text).logprob);
+    });
+
+    each("top_logprobs", parsed.top, [&](std::string_view text) {
+        const auto list = read<Candidates>(text, candidates_shape, arena).list;
+        std::string_view one;
+
+        writer.begin_object();
+
+        for (Objects others(list); others.next(one); ) {
+            const Token other = token(one);
+            writer.text(other.text);
+            writer.out().append(':');
+            writer.out().append(other.logprob);
+        }
+
+        writer.end_object();
+    });
+
+    each("text_offset", parsed.chosen, [&](std::string_view text) {
+        writer.number(offset);
+        offset += characters(token(text).text.decode(arena));
+    });
+
     writer.end_object();
 }
 

@@ -67,6 +67,7 @@ struct PartRules {
     Thoughts thoughts = Thoughts::field;
     Calls calls = Calls::parallel;
     AudioFormat audio = AudioFormat::none;
+    bool only_text = false;         // there is no place for anything else
 };
 
 /// Gives the pieces of one choice, part by part, to a sink. Kinds of parts it
@@ -84,6 +85,10 @@ public:
     void part(const gemini::ReplyPart &part, Sink &sink)
     {
         count(part);
+
+        if (rules_.only_text && (part.function_call || part.inline_data)) {
+            return;
+        }
 
         if (part.function_call && !part.function_call->name.empty()) {
             close_thought(sink);
@@ -127,7 +132,7 @@ public:
                 result.output, sink);
         }
 
-        if (!part.thought_signature.empty()) {
+        if (!part.thought_signature.empty() && !rules_.only_text) {
             sink.signature(part.thought_signature);
         }
     }

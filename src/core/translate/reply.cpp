@@ -74,8 +74,36 @@ void write_finish(std::string_view reason, std::string_view native,
     openai::write_native_finish(native, message, writer.out());
 }
 
+void write_text_choice(const WholeChoice &choice, const Writing &to)
+{
+    const TextForm &form = *to.options.text;
+
+    to.writer.begin_object();
+    to.writer.key("text");
+    write_content(choice, to);
+    to.writer.key("index").number(form.first_index + choice.candidate->index);
+    to.writer.key("logprobs");
+
+    if (to.options.logprobs) {
+        std::int64_t offset = echo_length(form, to.arena);
+        write_text_logprobs(choice.candidate->logprobs_result, offset,
+            to.arena, to.writer);
+    } else {
+        to.writer.null();
+    }
+
+    write_finish(choice.finish.reason, choice.native,
+        choice.candidate->finish_message.raw, to.writer);
+    to.writer.end_object();
+}
+
 void write_choice(const WholeChoice &choice, const Writing &to)
 {
+    if (to.options.text) {
+        write_text_choice(choice, to);
+        return;
+    }
+
     to.writer.begin_object();
     to.writer.key("index").number(choice.candidate->index);
     to.writer.key("message");
@@ -95,9 +123,22 @@ void write_choice(const WholeChoice &choice, const Writing &to)
 }
 
 void write_blocked(const gemini::PromptFeedback &feedback,
-    json::Writer &writer)
+    const ReplyOptions &options, json::Writer &writer)
 {
     writer.begin_object();
+
+    if (options.text) {
+        writer.key("text").raw("\"");
+        write_echo(*options.text, writer.out());
+        writer.out().append('"');
+        writer.key("index").number(options.text->first_index);
+        writer.key("logprobs").null();
+        write_finish("content_filter",
+            block_name(feedback.block_reason.raw), {}, writer);
+        writer.end_object();
+        return;
+    }
+
     writer.key("index").number(0);
     writer.key("message").begin_object();
     writer.key("role").raw("\"assistant\"");
@@ -112,8 +153,26 @@ void write_blocked(const gemini::PromptFeedback &feedback,
     writer.end_object();
 }
 
-void write_tail(const gemini::Usage &usage, Output &out)
+void write_head(const ReplyOptions &options, Output &out)
 {
+    if (!options.text) {
+        openai::write_head(options.head, "chat.completion", out);
+
+    } else if (options.text->first) {
+        openai::write_head(options.head, "text_completion", out);
+
+    } else {
+        out.append(',');
+    }
+}
+
+void write_tail(const gemini::Usage &usage, const ReplyOptions &options,
+    Output &out)
+{
+    if (options.text && !options.text->last) {
+        return;
+    }
+
     out.append(std::string_view("],\"usage\":"));
     json::Writer writer(out);
     openai::write_usage(usage, writer);
@@ -155,14 +214,18 @@ Result<Reply> to_chat_completion(std::string_view body,
         reply.outcome.has_usage = true;
     }
 
+    if (options.text) {
+        reply.outcome.usage.add(options.text->before);
+    }
+
     if (answer.candidates.empty() && answer.prompt_feedback
         && is_block(*answer.prompt_feedback))
     {
         json::Writer writer(out);
 
-        openai::write_head(options.head, "chat.completion", out);
-        write_blocked(*answer.prompt_feedback, writer);
-        write_tail(reply.outcome.usage, out);
+        write_head(options, out);
+        write_blocked(*answer.prompt_feedback, options, writer);
+        write_tail(reply.outcome.usage, options, out);
         reply.outcome.finish_reason = "content_filter";
 
         return reply;
@@ -192,13 +255,13 @@ Result<Reply> to_chat_completion(std::string_view body,
     json::Writer writer(out);
     Writing to{options, ids, arena, writer};
 
-    openai::write_head(options.head, "chat.completion", out);
+    write_head(options, out);
 
     for (const WholeChoice &choice : choices) {
         write_choice(choice, to);
     }
 
-    write_tail(reply.outcome.usage, out);
+    write_tail(reply.outcome.usage, options, out);
     reply.outcome.finish_reason = choices.begin()->finish.reason;
 
     return reply;

@@ -1,4 +1,4 @@
-// A whole Gemini answer -> a chat completion.
+// A whole Gemini answer -> a chat completion, or a text completion.
 // Source: reference/chat-response.md.
 #pragma once
 
@@ -6,16 +6,30 @@
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
 #include "core/gemini/generate_reply.hpp"
+#include "core/gemini/usage.hpp"
+#include "core/json/value.hpp"
 #include "core/openai/chat_reply.hpp"
 #include "core/translate/call_ids.hpp"
 #include "core/translate/names.hpp"
 #include "core/translate/outcome.hpp"
 #include "core/translate/parts.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
 namespace gw::translate {
+
+/// What an answer is when it is a text completion instead of a chat's. It may
+/// be one part of a longer one, each prompt being a call of its own.
+struct TextForm {
+    bool echo = false;
+    json::String prompt;            // stands before the text with echo
+    std::int64_t first_index = 0;   // of the choices
+    bool first = true;              // has the object's head
+    bool last = true;               // has its end, with the usage
+    gemini::Usage before;           // of the parts before this one
+};
 
 struct ReplyOptions {
     openai::ReplyHead head;
@@ -31,7 +45,14 @@ struct ReplyOptions {
     bool include_usage = false;     // streams: stream_options.include_usage
     bool logprobs = false;          // the client asked for them
 
-    PartRules rules() const { return {thoughts, calls, audio}; }
+    /// Takes the place of what a chat's answer has; thoughts are hidden.
+    std::optional<TextForm> text;
+
+    PartRules rules() const
+    {
+        return text ? PartRules{Thoughts::hide, calls, AudioFormat::none, true}
+                    : PartRules{thoughts, calls, audio, false};
+    }
 };
 
 /// What came of a body.
@@ -49,7 +70,7 @@ struct Reply {
     Error error;                            // empty: what to tell the client
 };
 
-/// Writes the completion to out. Error (upstream_failed): not a
+/// Writes the completion to out, of either form. Error (upstream_failed): not a
 /// GenerateContentResponse. write_empty: an answer without content is written
 /// as it is where that makes sense (a STOP without text), because there is no
 /// other try; where it does not, state is empty and error says why. Of several

@@ -48,7 +48,8 @@ void assign_bounded(std::pmr::string &to, std::string_view from,
 ChatStream::ChatStream(const ReplyOptions &options, std::size_t max_event,
     std::pmr::memory_resource *memory)
     : options_(options), splitter_(max_event),
-      chunk_(options.head, options.include_usage, memory),
+      chunk_(options.head, options.include_usage, memory,
+          options.text ? openai::ChunkForm::text : openai::ChunkForm::chat),
       scratch_(memory, max_scratch), choices_(memory),
       call_ids_(options.id_seed, options.signatures)
 {

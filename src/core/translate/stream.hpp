@@ -1,4 +1,4 @@
-// Gemini's events -> chat completion chunks, one object per stream.
+// Gemini's events -> completion chunks, one object per stream.
 // Source: reference/stream-framing.md, reference/chat-response.md section 9.
 #pragma once
 

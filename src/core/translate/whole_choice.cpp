@@ -2,6 +2,7 @@
 
 #include "core/translate/annotations.hpp"
 #include "core/translate/audio.hpp"
+#include "core/translate/logprobs.hpp"
 #include "core/translate/text_map.hpp"
 
 #include <cstdint>
@@ -260,6 +261,35 @@ WholeChoice choice_of(const gemini::Candidate &candidate,
     return choice;
 }
 
+void write_echo(const TextForm &form, Output &out)
+{
+    if (form.echo) {
+        TextJoin join;
+        join.append(form.prompt, out);
+        join.end(out);
+    }
+}
+
+std::int64_t echo_length(const TextForm &form, Arena &arena)
+{
+    return form.echo ? characters(form.prompt.decode(arena)) : 0;
+}
+
+void write_content(const WholeChoice &choice, const Writing &to)
+{
+    ContentSink sink(to.writer.out());
+
+    to.writer.raw("\"");
+
+    if (to.options.text) {
+        write_echo(*to.options.text, sink.out);
+    }
+
+    walk(*choice.candidate, to.options.rules(), sink);
+    sink.join.end(sink.out);
+    sink.out.append('"');
+}
+
 void write_message(const WholeChoice &choice, const Writing &to)
 {
     const gemini::Candidate &candidate = *choice.candidate;
@@ -273,11 +303,7 @@ void write_message(const WholeChoice &choice, const Writing &to)
 
     // Clients crash on a null without tool calls beside it.
     if (choice.has_content || !choice.has_tool_calls) {
-        ContentSink sink(out);
-        writer.raw("\"");
-        walk(candidate, rules, sink);
-        sink.join.end(out);
-        out.append('"');
+        write_content(choice, to);
 
     } else {
         writer.null();

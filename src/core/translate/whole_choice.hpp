@@ -13,6 +13,7 @@
 #include "core/translate/reply.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace gw::translate {
@@ -41,6 +42,15 @@ struct Writing {
     Arena &arena;
     json::Writer &writer;
 };
+
+/// The text, as a JSON string; with the prompt before it, where it is echoed.
+void write_content(const WholeChoice &choice, const Writing &to);
+
+/// The inside of that prompt's JSON string, if it is echoed.
+void write_echo(const TextForm &form, Output &out);
+
+/// Its length in characters, as clients count them.
+std::int64_t echo_length(const TextForm &form, Arena &arena);
 
 /// The value of "message".
 void write_message(const WholeChoice &choice, const Writing &to);
