@@ -115,7 +115,8 @@ bool turn_to_fallback(RequestContext *ctx)
 {
     ngx_array_t *fallbacks = ctx->conf->fallbacks;
 
-    while (ctx->body != nullptr && fallbacks != nullptr
+    // A native client's model is in its words, which are not ours to change.
+    while (ctx->body != nullptr && !ctx->conf->native && fallbacks != nullptr
            && ctx->fallback < fallbacks->nelts)
     {
         std::string_view model = view(static_cast<ngx_str_t *>(
