@@ -64,6 +64,11 @@ my %scenes = (
         ? "data: $busy\r\n\r\n" : "data: $events[0]\r\n\r\n")], ['close']] },
     breaks => sub { [[send => "${sse}data: $events[0]\r\n\r\n"],
         [gate => 'break'], [send => $busy], ['close']] },
+    leaves => sub { [[send => "${sse}data: $events[0]\r\n\r\n"],
+        ['wait_close']] },
+    reload => sub { [[send => "${sse}data: $events[0]\r\n\r\n"],
+        [gate => 'reloaded'], [send => "data: $events[1]\r\n\r\n"],
+        ['close']] },
     cut => sub { [[send => "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
         . "data: $events[0]\r\n\r\n"], ['close']] },
     cutarray => sub { [[send => "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n"
@@ -87,6 +92,7 @@ $t->start(<<"EOC");
         balance round_robin; cooldown rate_limit off; cooldown unavailable off;
         cooldown invalid off;
     }
+    gemini_keys counted { key $keys[0] name=one; limit * tpm=40; }
     gemini_keys resting { key $keys[0] name=one; }
     gemini_clients apps {
         token $tokens[0] name=any;
@@ -105,6 +111,7 @@ $t->start(<<"EOC");
         location /v1beta/ { gemini_pass main native; }
         location /own/ { gemini_pass main native; }
         location /v1beta/models/ { gemini_pass main native; }
+        location /counted/ { gemini_pass counted native; }
         location /resting/ { gemini_pass resting native; }
         location /closed/ { gemini_pass main native; deny all; }
     }
@@ -303,6 +310,16 @@ $t->post('/v1beta/models/odd:generateContent', '{}', token => $tokens[2]);
 google_error($t->post('/v1beta/models/odd:generateContent', '{}',
     token => $tokens[2]), 429, 'RESOURCE_EXHAUSTED', "a client's limit");
 
+# ---- quotas of keys
+
+# Google counts 31 tokens for it, and the next one has some 25.
+is(call('/counted/models/odd:generateContent')->{status}, 200,
+    'a request within the quota');
+google_error(call('/counted/models/odd:generateContent', ' ' x 100), 429,
+    'RESOURCE_EXHAUSTED', 'one beyond what is left of it');
+is(call('/counted/models/odd:countTokens', ' ' x 100)->{status}, 200,
+    'counting tokens costs none');
+
 # ---- streams
 
 my $s = $t->stream('POST', '/v1beta/models/events:streamGenerateContent'
@@ -353,6 +370,20 @@ $r = call('/v1beta/models/cutarray:streamGenerateContent');
 is(eval { $json->decode($r->{body})->[1]{error}{status} }, 'UNAVAILABLE',
     'an array that breaks off too, and is JSON');
 
+my $leaver = $t->stream('POST', "/v1beta/models/leaves:$path", '{}',
+    headers => \%google);
+$leaver->next_event;
+$leaver->abort;
+is(scalar $up->wait_aborted(1), 1, 'who leaves ends the call upstream');
+
+$s = $t->stream('POST', "/v1beta/models/reload:$path", '{}',
+    headers => \%google);
+$s->next_event;
+ok($t->reload, 'a reload in the middle of a stream');
+$up->open_gate('reloaded');
+is($s->finish->{body}, join('', map { "data: $events[$_]\r\n\r\n" } 0, 1),
+    'lets it end well');
+
 # ---- what is known of it
 
 my $log = sub { $t->wait_log($_[0], file => 'seen.log') };
@@ -365,5 +396,9 @@ ok($log->(qr/^models\|-\|0\|/m), 'and lists');
 ok($log->(qr/^generateContent\|gemini-2.5-pro\|0\|31\|stop\|any\|smart\|/m),
     'an alias is known by both names');
 ok($log->(qr/key=\*\*\*/), 'a token in the URL is not logged');
+
+like(($t->conf_error('gemini_keys main { key k; } server { gemini_auth off; '
+    . 'location / { gemini_pass main nativ; } }'))[0],
+    qr/"openai" or "native" is expected/, 'no other API is known');
 
 $t->done;
