@@ -5,7 +5,7 @@
 #include "core/openai/error.hpp"
 #include "core/translate/finish.hpp"
 
-#include <utility>
+#include <optional>
 
 namespace gw::front {
 
