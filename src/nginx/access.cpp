@@ -166,6 +166,9 @@ ngx_int_t refuse_token(RequestContext *ctx, bool presented)
     error.kind = ErrorKind::unauthorized;
     error.message = presented
         ? "Incorrect API key provided."
+        : ctx->conf->native
+        ? "You didn't provide an API key. Send it in the x-goog-api-key "
+          "header."
         : "You didn't provide an API key. Send it in the Authorization "
           "header, as \"Authorization: Bearer YOUR_KEY\".";
 

@@ -1,5 +1,6 @@
 #include "nginx/answer.hpp"
 
+#include "core/gemini/error_form.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
@@ -131,6 +132,16 @@ ngx_int_t send_body(ngx_http_request_t *r, RequestContext *ctx,
     return ngx_http_output_filter(r, body);
 }
 
+void write_error(ngx_http_request_t *r, const Error &error, ngx_uint_t status,
+    Output &out)
+{
+    if (location_conf(r)->native) {
+        gemini::write_error(error, static_cast<int>(status), out);
+    } else {
+        openai::write_error(error, out);
+    }
+}
+
 ngx_int_t send_error(ngx_http_request_t *r, RequestContext *ctx,
     const Error &error)
 {
@@ -140,16 +151,16 @@ ngx_int_t send_error(ngx_http_request_t *r, RequestContext *ctx,
     ctx->error = error;
 
     ChainOutput out(r->pool, 1024);
-    openai::write_error(error, out);
+    auto status = static_cast<ngx_uint_t>(openai::status_of(error.kind));
+
+    write_error(r, error, status, out);
     ngx_chain_t *body = out.finish();
 
     if (add_error_headers(r, error) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return send_json(r, ctx,
-        static_cast<ngx_uint_t>(openai::status_of(error.kind)), body,
-        out.size());
+    return send_json(r, ctx, status, body, out.size());
 }
 
 ngx_int_t send_preflight(ngx_http_request_t *r, RequestContext *ctx)

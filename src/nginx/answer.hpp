@@ -36,7 +36,11 @@ ngx_int_t send_body(ngx_http_request_t *r, RequestContext *ctx,
 ngx_int_t send_json(ngx_http_request_t *r, RequestContext *ctx,
     ngx_uint_t status, ngx_chain_t *body, off_t size);
 
-/// The same with the error in OpenAI's form; logs it at info, as it is the
+/// The error in the form of the location's API.
+void write_error(ngx_http_request_t *r, const Error &error, ngx_uint_t status,
+    Output &out);
+
+/// The same with the error in that form; logs it at info, as it is the
 /// client's or a passing state.
 ngx_int_t send_error(ngx_http_request_t *r, RequestContext *ctx,
     const Error &error);

@@ -110,7 +110,8 @@ bool turn_to_fallback(RequestContext *ctx)
 {
     ngx_array_t *fallbacks = ctx->conf->fallbacks;
 
-    if (ctx->front->keeps_model()) {
+    // A native client's model is in its words, which are not ours to change.
+    if (ctx->front->keeps_model() || ctx->conf->native) {
         return false;
     }
 

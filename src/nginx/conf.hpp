@@ -118,6 +118,7 @@ struct LocationConf {
     // only where the directive stands; never inherited
     ngx_str_t pool_name;            // gemini_pass
     PoolConf *pool;
+    bool native;                    // Gemini's own API, not OpenAI's
     ngx_str_t status_pool_name;     // gemini_status
     PoolConf *status_pool;
     StatusForm status_form;

@@ -75,11 +75,14 @@ char *set_pass(ngx_conf_t *cf, ngx_command_t *, void *data)
                 return duplicate();
             }
 
-            if (cf->args->nelts == 3 && arg(cf, 2) != "openai") {
+            if (cf->args->nelts == 3 && arg(cf, 2) != "openai"
+                && arg(cf, 2) != "native")
+            {
                 return invalid_value(cf, "gemini_pass", arg(cf, 2),
-                    "\"openai\" is expected");
+                    "\"openai\" or \"native\" is expected");
             }
 
+            conf->native = cf->args->nelts == 3 && arg(cf, 2) == "native";
             conf->pool_name = static_cast<ngx_str_t *>(cf->args->elts)[1];
             conf->prefix = prefix_of(cf);
 

@@ -129,7 +129,8 @@ struct RequestContext {
     Framing framing;
     HeldBody held;
     std::optional<std::int64_t> retry_after_ms;     // the header's
-    bool json_body = false;         // says its Content-Type
+    std::string content_type;       // the header's
+    bool json_body = false;         // says it
 
     // towards the client
     std::optional<StreamOutput> out;    // a stream's events

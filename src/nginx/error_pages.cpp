@@ -54,7 +54,7 @@ ngx_int_t replace_page(ngx_http_request_t *r, RequestContext *ctx)
         }
 
         ctx->error = error;
-        openai::write_error(error, out);
+        write_error(r, error, status, out);
 
         if (add_error_headers(r, error) != NGX_OK) {
             return NGX_ERROR;

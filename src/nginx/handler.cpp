@@ -5,6 +5,7 @@
 #include "core/front/completions.hpp"
 #include "core/front/embeddings.hpp"
 #include "core/front/models.hpp"
+#include "core/front/native.hpp"
 #include "core/gemini/family.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
@@ -146,8 +147,45 @@ ngx_int_t serve_body(RequestContext *ctx)
     return start_upstream(ctx);
 }
 
+/// Gemini's own API: the model may change, in the path, and nothing else.
+ngx_int_t serve_native(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    if (!ctx->front->requested_model().empty()) {
+        auto settled = settle_model(ctx);
+
+        if (!settled) {
+            return send_error(r, ctx, settled.error());
+        }
+    }
+
+    if (ctx->front->upstream_method() == "GET") {
+        return start_upstream(ctx);
+    }
+
+    std::string_view body;
+
+    if (gather_body(r, body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    auto written = ctx->front->read(body);
+
+    if (written) {
+        written = write_body(ctx, 4096);
+    }
+
+    return written ? start_upstream(ctx)
+                   : send_error(r, ctx, written.error());
+}
+
 ngx_int_t serve(RequestContext *ctx)
 {
+    if (ctx->conf->native) {
+        return serve_native(ctx);
+    }
+
     if (ctx->models == nullptr) {
         return serve_body(ctx);
     }
@@ -169,6 +207,59 @@ void body_ready(ngx_http_request_t *r)
     }
 }
 
+/// A copy that lives as long as the request: the URI may be changed.
+std::string_view lasting(RequestContext *ctx, std::string_view text)
+{
+    ngx_str_t kept = copy(ctx->r->pool, text);
+
+    if (kept.data == nullptr) {
+        throw std::bad_alloc();
+    }
+
+    return view(kept);
+}
+
+Result<void> route_native(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    auto route = gemini::native_route(view(r->method_name), view(r->uri),
+        view(ctx->conf->prefix));
+
+    if (!route) {
+        return route.error();
+    }
+
+    ctx->operation = route->operation;
+    route->model = lasting(ctx, route->model);
+    make_front<front::Native>(ctx, route.value(),
+        lasting(ctx, view(r->args)), ctx->conf->max_response, &ctx->memory);
+
+    return {};
+}
+
+Result<void> route_openai(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    auto route = openai::route(view(r->method_name), view(r->uri),
+        view(ctx->conf->prefix));
+
+    if (!route) {
+        return route.error();
+    }
+
+    ctx->operation = route->operation;
+
+    if (route->operation == Operation::models
+        || route->operation == Operation::model)
+    {
+        ctx->models = make_front<front::Models>(ctx,
+            lasting(ctx, route->model), ctx->conf->listed_aliases,
+            ctx->conf->listed_alias_count);
+    }
+
+    return {};
+}
+
 ngx_int_t begin(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
@@ -177,29 +268,13 @@ ngx_int_t begin(RequestContext *ctx)
         return send_preflight(r, ctx);
     }
 
-    auto route = openai::route(view(r->method_name), view(r->uri),
-        view(ctx->conf->prefix));
+    auto routed = ctx->conf->native ? route_native(ctx) : route_openai(ctx);
 
-    if (!route) {
-        return send_error(r, ctx, route.error());
+    if (!routed) {
+        return send_error(r, ctx, routed.error());
     }
 
-    ctx->operation = route->operation;
     ctx->pool().header().requests.fetch_add(1, std::memory_order_relaxed);
-
-    if (route->operation == openai::Operation::models
-        || route->operation == openai::Operation::model)
-    {
-        ngx_str_t wanted = copy(r->pool, route->model);
-
-        if (wanted.data == nullptr) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ctx->models = make_front<front::Models>(ctx, view(wanted),
-            ctx->conf->listed_aliases, ctx->conf->listed_alias_count);
-    }
-
     r->request_body_in_single_buf = 1;
 
     ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);

@@ -105,7 +105,7 @@ void on_timer(ngx_event_t *ev)
 
 void start_keep_alive(RequestContext *ctx)
 {
-    if (!ctx->front->streams() || ctx->conf->head_timeout == 0) {
+    if (!ctx->front->takes_comments() || ctx->conf->head_timeout == 0) {
         return;
     }
 

@@ -2,6 +2,7 @@
 
 #include "core/keys/shortage.hpp"
 #include "nginx/choice.hpp"
+#include "nginx/headers.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
 
@@ -12,6 +13,26 @@ namespace gw::ngx {
 namespace {
 
 constexpr std::string_view user_agent = "nginx-gemini";
+
+/// What of a native client's head says something about its body, or about the
+/// client to Google. All else stays here, credentials above all.
+void write_client_headers(ngx_http_request_t *r, Output &out)
+{
+    constexpr std::string_view names[] = {
+        "content-type", "x-goog-api-client", "x-server-timeout"
+    };
+
+    for (std::string_view name : names) {
+        ngx_table_elt_t *h = find_header(r, name);
+
+        if (h != nullptr) {
+            out.append("\r\n");
+            out.append(name);
+            out.append(": ");
+            out.append(view(h->value));
+        }
+    }
+}
 
 /// The request's head for one try: everything but the body, which stays the
 /// same. The credential goes in a header, never into the URI, which nginx
@@ -25,6 +46,7 @@ ngx_int_t write_head(RequestContext *ctx)
     ChainOutput out(r->pool, 1024);
     StringOutput path;
 
+    ctx->front->hide(credential_of(ctx).secret);
     path.append(view(target.path));
     ctx->front->write_path(ctx->model, path);
     u->uri = copy(r->pool, path.view());
@@ -43,8 +65,16 @@ ngx_int_t write_head(RequestContext *ctx)
     out.append("\r\nx-goog-api-key: ");
     out.append(credential_of(ctx).secret);
 
-    if (ctx->body != nullptr) {
-        out.append("\r\nContent-Type: application/json\r\nContent-Length: ");
+    if (ctx->conf->native) {
+        write_client_headers(r, out);
+    }
+
+    if (ctx->body != nullptr && !ctx->conf->native) {
+        out.append("\r\nContent-Type: application/json");
+    }
+
+    if (view(u->method) == "POST") {
+        out.append("\r\nContent-Length: ");
         out.append_number(ctx->body_size);
     }
 
@@ -88,6 +118,7 @@ ngx_int_t reinit_request(ngx_http_request_t *r)
             ctx->held.size = 0;
             ctx->held.cut_short = false;
             ctx->retry_after_ms.reset();
+            ctx->content_type.clear();
             ctx->json_body = false;
             ctx->error.reset();
             ctx->front->start_over();

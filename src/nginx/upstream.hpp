@@ -47,7 +47,9 @@ Error final_error(RequestContext *ctx, const gemini::Verdict &verdict);
 /// once for each request. true: INVALID_HEADER.
 bool try_once_more(RequestContext *ctx, std::string_view why);
 /// Tells the client, as a body or, when the head has gone, as an event.
-ngx_int_t answer_error(RequestContext *ctx, Error error);
+/// reason: upstream's error behind it, if there is one.
+ngx_int_t answer_error(RequestContext *ctx, Error error,
+    const gemini::UpstreamError *reason = nullptr);
 
 // upstream_body.cpp
 /// The stream has its first content: remembers when.

@@ -75,6 +75,7 @@ ngx_int_t take_header(RequestContext *ctx, std::string_view name,
     } else if (iequals(name, "content-type")) {
         constexpr std::string_view json = "application/json";
 
+        ctx->content_type = trim(value);
         ctx->json_body = iequals(trim(value).substr(0, json.size()), json);
 
     } else if (iequals(name, "retry-after")) {

@@ -1,7 +1,6 @@
 // What becomes of an answer that was held: it is accepted, another credential
 // is tried, or the client is told.
 #include "core/keys/shortage.hpp"
-#include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/log.hpp"
@@ -40,6 +39,13 @@ ngx_int_t accept(RequestContext *ctx, ngx_uint_t status, off_t length)
     }
 
     return NGX_OK;
+}
+
+/// Of a native answer it is upstream's own; ours says what is made here.
+std::string_view content_type(RequestContext *ctx, std::string_view ours)
+{
+    return ctx->conf->native && !ctx->content_type.empty()
+        ? std::string_view(ctx->content_type) : ours;
 }
 
 void log_failure(RequestContext *ctx, const gemini::UpstreamError &error,
@@ -126,7 +132,7 @@ ngx_int_t accept_chain(RequestContext *ctx, ngx_uint_t status,
 {
     ctx->answer = answer;
     ctx->ended = true;
-    set_head(ctx->r, status, json_type, size);
+    set_head(ctx->r, status, content_type(ctx, json_type), size);
 
     return accept(ctx, status, size);
 }
@@ -241,7 +247,7 @@ ngx_int_t accept_stream(RequestContext *ctx)
     succeeded(ctx);
 
     if (!ctx->head_sent) {
-        set_head(r, NGX_HTTP_OK, event_stream_type, -1);
+        set_head(r, NGX_HTTP_OK, content_type(ctx, event_stream_type), -1);
 
         if (add_stream_headers(r) != NGX_OK) {
             return NGX_ERROR;
@@ -378,10 +384,11 @@ ngx_int_t judge_error(RequestContext *ctx,
         }
     }
 
-    return answer_error(ctx, final_error(ctx, verdict));
+    return answer_error(ctx, final_error(ctx, verdict), &upstream_error);
 }
 
-ngx_int_t answer_error(RequestContext *ctx, Error error)
+ngx_int_t answer_error(RequestContext *ctx, Error error,
+    const gemini::UpstreamError *reason)
 {
     ngx_http_request_t *r = ctx->r;
 
@@ -406,10 +413,13 @@ ngx_int_t answer_error(RequestContext *ctx, Error error)
         return NGX_ERROR;
     }
 
-    openai::write_error(error, out);
+    int status = ctx->front->write_error(error, reason, ctx->held.view(),
+        out);
 
-    return accept_whole(ctx,
-        static_cast<ngx_uint_t>(openai::status_of(error.kind)), out);
+    // What stands there now is JSON, whatever upstream's answer was.
+    ctx->content_type.clear();
+
+    return accept_whole(ctx, static_cast<ngx_uint_t>(status), out);
 }
 
 }

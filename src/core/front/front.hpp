@@ -90,6 +90,10 @@ public:
     /// No other model may serve the request: answers of two cannot be compared.
     virtual bool keeps_model() const { return false; }
 
+    /// The credential of the coming try: nothing of an error that goes to the
+    /// client may hold it. Outlives the try.
+    virtual void hide(std::string_view) {}
+
     /// "GET" or "POST", for upstream.
     virtual std::string_view upstream_method() const = 0;
 
@@ -128,6 +132,16 @@ public:
     /// An error where the answer had begun, as the stream's last word.
     virtual void write_error_event(const Error &error,
         Output &out) const = 0;
+
+    /// An error as a whole answer; returns its status. reason: upstream's
+    /// error behind it, with the body that had it, which is empty when it was
+    /// read by this front; null: there is none.
+    virtual int write_error(const Error &error,
+        const gemini::UpstreamError *reason, std::string_view body,
+        Output &out) const;
+
+    /// Whether comments may go between a stream's events while nothing comes.
+    virtual bool takes_comments() const { return streams(); }
 
     /// Before another try: forgets what the last one answered.
     virtual void start_over() {}

@@ -9,7 +9,7 @@
 namespace gw::keys {
 
 constexpr std::uint32_t layout_magic = 0x67777a31;      // "gwz1"
-constexpr std::uint32_t layout_version = 2;
+constexpr std::uint32_t layout_version = 3;
 
 using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free);

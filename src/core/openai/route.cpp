@@ -164,29 +164,6 @@ std::optional<Endpoint> endpoint_of(std::string_view path)
 
 }
 
-std::string_view name_of(Operation operation)
-{
-    switch (operation) {
-
-    case Operation::chat_completions:
-        return "chat_completions";
-
-    case Operation::models:
-        return "models";
-
-    case Operation::model:
-        return "model";
-
-    case Operation::embeddings:
-        return "embeddings";
-
-    case Operation::completions:
-        return "completions";
-    }
-
-    return {};
-}
-
 Result<Route> route(std::string_view method, std::string_view uri,
     std::string_view prefix)
 {

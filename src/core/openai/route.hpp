@@ -1,23 +1,15 @@
 // Which operation a method and a path under gemini_pass mean.
 #pragma once
 
+#include "core/base/operation.hpp"
 #include "core/base/result.hpp"
 
-#include <cstdint>
 #include <string_view>
 
 namespace gw::openai {
 
-enum class Operation : std::uint8_t {
-    chat_completions,
-    models,
-    model,
-    embeddings,
-    completions
-};
-
-/// "chat_completions", "models": for variables and metrics.
-std::string_view name_of(Operation operation);
+using gw::Operation;
+using gw::name_of;
 
 struct Route {
     Operation operation;

@@ -30,10 +30,14 @@ sub install_clients {
 }
 
 # nginx, with the module before the simulator and a token to call it with.
+# native => 1: for clients that speak Gemini's own API.
 sub serve {
-    my ($t) = @_;
+    my ($t, %o) = @_;
 
     my $simulator = $t->simulator;
+    my $location = $o{native}
+        ? 'location / { gemini_pass main native; gemini_auth apps; }'
+        : 'location /v1/ { gemini_pass main; gemini_auth apps; }';
 
     $t->secrets($token, @keys);
     $t->start(<<"EOC");
@@ -43,7 +47,7 @@ sub serve {
     client_max_body_size 32m;
     server {
         listen %%PORT%%;
-        location /v1/ { gemini_pass main; gemini_auth apps; }
+        $location
     }
 EOC
 

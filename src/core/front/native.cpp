@@ -1,0 +1,440 @@
+#include "core/front/native.hpp"
+
+#include "core/base/text.hpp"
+#include "core/gemini/error_form.hpp"
+#include "core/openai/error.hpp"
+#include "core/translate/finish.hpp"
+
+#include <optional>
+
+namespace gw::front {
+
+namespace {
+
+using translate::StreamEnd;
+using translate::StreamState;
+
+/// The parse of one event, its text not counted.
+constexpr std::size_t max_scratch = 16 * 1024 * 1024;
+
+/// Beyond an event's data: names of fields, comments.
+constexpr std::size_t max_framing = 4096;
+
+/// What an error object in a 200 stands for when it names no code.
+constexpr int status_of_nameless_error = 500;
+
+constexpr int too_many_requests = 429;
+
+bool is_base64(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+           || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '-'
+           || c == '_' || c == '=';
+}
+
+/// By the body's size, of which what can only be an inline medium counts as
+/// one image. Usage corrects what this gets wrong.
+std::int64_t estimate_tokens(std::string_view body)
+{
+    constexpr std::int64_t bytes_per_token = 4;
+    constexpr std::int64_t per_medium = 1120;
+    constexpr std::int64_t medium_from = 8192;
+
+    std::int64_t bytes = 0;
+    std::int64_t media = 0;
+    std::int64_t run = 0;
+
+    for (char c : body) {
+        if (is_base64(c)) {
+            ++run;
+            continue;
+        }
+
+        media += run >= medium_from;
+        bytes += run >= medium_from ? 1 : run + 1;
+        run = 0;
+    }
+
+    return (bytes + run) / bytes_per_token + media * per_medium;
+}
+
+/// How Google writes a secret's characters in JSON.
+std::string escaped(std::string_view secret)
+{
+    std::string text;
+
+    for (char c : secret) {
+        switch (c) {
+        case '=': text += "\\u003d"; break;
+        case '&': text += "\\u0026"; break;
+        case '<': text += "\\u003c"; break;
+        case '>': text += "\\u003e"; break;
+        case '\'': text += "\\u0027"; break;
+        default: text += c;
+        }
+    }
+
+    return text;
+}
+
+void replace_all(std::string &text, std::string_view what)
+{
+    constexpr std::string_view redacted = "[redacted]";
+    std::size_t at = 0;
+
+    while (!what.empty() && (at = text.find(what, at)) != std::string::npos)
+    {
+        text.replace(at, what.size(), redacted);
+        at += redacted.size();
+    }
+}
+
+/// As it stands, but for the secret.
+void append_hidden(std::string_view text, std::string_view secret,
+    Output &out)
+{
+    std::string shown(text);
+
+    replace_all(shown, secret);
+    replace_all(shown, escaped(secret));
+    out.append(shown);
+}
+
+/// Whether upstream's words may stand for what the client is to be told. What
+/// is wrong with our credentials is not the client's, and when every key has
+/// reached its quota only a 429 says so.
+bool speaks_for(const gemini::UpstreamError &reason, const Error &error)
+{
+    if (!reason.json || reason.code < 400
+        || error.kind == ErrorKind::credentials_failed)
+    {
+        return false;
+    }
+
+    return openai::status_of(error.kind) != too_many_requests
+           || reason.code == too_many_requests;
+}
+
+}
+
+Native::Native(const gemini::NativeRoute &route, std::string_view query,
+    std::size_t max_event, std::pmr::memory_resource *memory)
+    : route_(route), query_(query), events_(gemini::asks_for_events(query)),
+      max_event_(max_event), scratch_(memory, max_scratch),
+      splitter_(max_event)
+{
+}
+
+Result<void> Native::read(std::string_view body)
+{
+    body_ = body;
+    return {};
+}
+
+Result<void> Native::write_body(std::string_view, Output &out)
+{
+    out.append_lasting(body_);
+
+    // Counting costs no tokens.
+    if (route_.operation != Operation::count_tokens) {
+        tokens_ = estimate_tokens(body_);
+    }
+
+    return {};
+}
+
+void Native::write_path(std::string_view model, Output &out) const
+{
+    gemini::write_native_path(route_.operation, model, query_, out);
+}
+
+std::string_view Native::upstream_method() const
+{
+    return route_.operation == Operation::models
+           || route_.operation == Operation::model ? "GET" : "POST";
+}
+
+Whole Native::whole(std::string_view body, bool, Output &out)
+{
+    std::string_view text = trim(body);
+
+    if (text.empty() || text.front() == '<' || !take(text)) {
+        (void) fail(ErrorKind::upstream_failed,
+            "The upstream's answer cannot be read.");
+        return Whole::failed;
+    }
+
+    if (has_upstream_error_) {
+        return Whole::failed;
+    }
+
+    out.append_lasting(body);
+    return Whole::written;
+}
+
+StreamState Native::feed(std::string_view bytes, Output &out)
+{
+    while (state_ != StreamState::failed) {
+        std::string_view before = bytes;
+        std::string_view data;
+        sse::Splitter::Step step = splitter_.next(bytes, data);
+
+        pending_.append(before.substr(0, before.size() - bytes.size()));
+
+        if (step == sse::Splitter::Step::too_large
+            || pending_.size() > max_event_ + max_framing)
+        {
+            return fail(ErrorKind::upstream_failed,
+                "The upstream sent an event that is too large.");
+        }
+
+        if (step == sse::Splitter::Step::more) {
+            pass_framing(out);
+            return state_;
+        }
+
+        if (!take(data)) {
+            return fail(ErrorKind::upstream_failed,
+                "The upstream sent an event that cannot be read.");
+        }
+
+        // Of a CRLF the splitter leaves the LF for later; clients wait for
+        // it.
+        if (!bytes.empty() && bytes.front() == '\n'
+            && pending_.back() == '\r')
+        {
+            std::string_view line_feed = bytes.substr(0, 1);
+
+            (void) splitter_.next(line_feed, data);
+            bytes.remove_prefix(1);
+            pending_ += '\n';
+        }
+
+        if (state_ == StreamState::started) {
+            out.append(pending_);
+            pending_.clear();
+        }
+    }
+
+    return state_;
+}
+
+StreamState Native::finish(StreamEnd end, Output &out)
+{
+    if (state_ == StreamState::failed) {
+        return state_;
+    }
+
+    if (end == StreamEnd::timed_out) {
+        return fail(ErrorKind::timeout,
+            "The upstream stopped sending its answer.");
+    }
+
+    if (end == StreamEnd::cut) {
+        return fail(ErrorKind::truncated,
+            "The upstream's answer ended unexpectedly.");
+    }
+
+    std::string_view data;
+
+    if (splitter_.finish(data) != sse::Splitter::Step::more) {
+        (void) take(data);
+    }
+
+    if (state_ == StreamState::quiet) {
+        empty_ = true;
+        return fail(ErrorKind::upstream_failed,
+            "The upstream's answer is empty.");
+    }
+
+    if (state_ == StreamState::started) {
+        out.append(pending_);
+        pending_.clear();
+    }
+
+    return state_;
+}
+
+bool Native::accept_empty(Output &out)
+{
+    std::string_view text = trim(pending_);
+
+    // "[]" is an answer, a page is none.
+    if (!empty_ || text.empty() || text.front() == '<') {
+        return false;
+    }
+
+    out.append(pending_);
+    pending_.clear();
+    state_ = StreamState::started;
+
+    return true;
+}
+
+void Native::write_error_event(const Error &error, Output &out) const
+{
+    if (has_upstream_error_ && error.kind != ErrorKind::credentials_failed) {
+        append_hidden(pending_, secret_, out);
+
+    } else {
+        out.append(events_ ? std::string_view("data: ")
+                           : std::string_view(",\r\n"));
+        gemini::write_error(error, openai::status_of(error.kind), out);
+
+        if (events_) {
+            out.append("\r\n\r\n");
+        }
+    }
+
+    if (!events_) {
+        out.append("\n]");
+    }
+}
+
+int Native::write_error(const Error &error,
+    const gemini::UpstreamError *reason, std::string_view body,
+    Output &out) const
+{
+    if (body.empty()) {
+        body = error_text_;
+    }
+
+    if (reason != nullptr && speaks_for(*reason, error)
+        && is_complete(body))
+    {
+        append_hidden(body, secret_, out);
+        return reason->code;
+    }
+
+    int status = openai::status_of(error.kind);
+    gemini::write_error(error, status, out);
+
+    return status;
+}
+
+void Native::start_over()
+{
+    scratch_.reset();
+    splitter_ = sse::Splitter(max_event_);
+    state_ = StreamState::quiet;
+    pending_.clear();
+    empty_ = false;
+    has_upstream_error_ = false;
+    upstream_error_ = {};
+    error_text_.clear();
+    error_ = {};
+    outcome_ = {};
+    usage_ = {};
+    called_ = false;
+}
+
+/// One event's data, or a whole body. false: it is broken JSON, which before
+/// anything has gone out is reason for another try.
+bool Native::take(std::string_view data)
+{
+    data = trim(data);
+
+    if (data.empty() || (data.front() != '{' && data.front() != '[')) {
+        return true;
+    }
+
+    scratch_.reset();
+    gemini::GenerateReply reply;
+    bool read = data.front() == '{'
+        && static_cast<bool>(gemini::parse(data, scratch_, reply));
+
+    // What is nested deeper than we read is not broken.
+    if (!read && state_ == StreamState::quiet && data.front() == '{'
+        && !is_complete(data))
+    {
+        return false;
+    }
+
+    bool failed = read ? reply.error.present()
+        : gemini::parse_error(status_of_nameless_error, data).json;
+
+    if (failed) {
+        upstream_error_ = gemini::parse_error(status_of_nameless_error,
+            data);
+        has_upstream_error_ = true;
+        error_text_ = data;
+        error_ = gemini::classify(upstream_error_, std::nullopt,
+            secret_).error;
+        state_ = StreamState::failed;
+        return true;
+    }
+
+    state_ = StreamState::started;
+
+    if (read) {
+        note(reply);
+    }
+
+    return true;
+}
+
+void Native::note(const gemini::GenerateReply &reply)
+{
+    if (reply.usage) {
+        usage_.update(*reply.usage);
+        outcome_.usage = gemini::usage_of(usage_);
+        outcome_.has_usage = true;
+    }
+
+    for (const gemini::Candidate &candidate : reply.candidates) {
+        if (candidate.index == 0) {
+            note_finish(candidate);
+        }
+    }
+
+    if (reply.candidates.empty() && reply.prompt_feedback
+        && translate::is_block(*reply.prompt_feedback))
+    {
+        outcome_.finish_reason = "content_filter";
+    }
+}
+
+void Native::note_finish(const gemini::Candidate &candidate)
+{
+    for (const gemini::ReplyPart &part : candidate.content.parts) {
+        called_ = called_ || part.function_call.has_value();
+    }
+
+    std::string_view name = translate::finish_name(
+        candidate.finish_reason.raw);
+
+    if (!name.empty()) {
+        outcome_.finish_reason = translate::finish_of(name, called_,
+            true).reason;
+    }
+}
+
+/// What only closes the last event need not wait for the next one.
+void Native::pass_framing(Output &out)
+{
+    if (state_ != StreamState::started) {
+        return;
+    }
+
+    std::size_t end = pending_.find_first_not_of(
+        events_ ? std::string_view("\r\n") : std::string_view("\r\n ]"));
+
+    if (end == std::string::npos) {
+        end = pending_.size();
+    }
+
+    out.append(std::string_view(pending_).substr(0, end));
+    pending_.erase(0, end);
+}
+
+StreamState Native::fail(ErrorKind kind, std::string_view message)
+{
+    error_ = {};
+    error_.kind = kind;
+    error_.message = message;
+    state_ = StreamState::failed;
+
+    return state_;
+}
+
+}

@@ -1,0 +1,381 @@
+#include "core/gemini/native_route.hpp"
+
+#include "core/base/text.hpp"
+
+#include <cstddef>
+#include <string>
+
+namespace gw::gemini {
+
+namespace {
+
+// Google's own name for the API of today; what "v1" has is part of it.
+constexpr std::string_view base_path = "/v1beta/";
+
+constexpr std::size_t max_shown = 200;
+
+std::string_view without_slashes(std::string_view path)
+{
+    while (!path.empty() && path.front() == '/') {
+        path.remove_prefix(1);
+    }
+
+    while (!path.empty() && path.back() == '/') {
+        path.remove_suffix(1);
+    }
+
+    return path;
+}
+
+std::string_view take_segment(std::string_view &path)
+{
+    path = without_slashes(path);
+    std::string_view segment = path.substr(0, path.find('/'));
+    path = without_slashes(path.substr(segment.size()));
+    return segment;
+}
+
+bool is_version(std::string_view segment)
+{
+    return segment == "v1beta" || segment == "v1" || segment == "v1alpha";
+}
+
+/// Takes the first segment off if it is a version.
+bool take_version(std::string_view &path)
+{
+    std::string_view rest = path;
+
+    if (!is_version(take_segment(rest))) {
+        return false;
+    }
+
+    path = rest;
+    return true;
+}
+
+/// A URI cut in two by the location's prefix.
+struct Cut {
+    std::string_view path;          // behind the prefix
+    bool versioned = false;         // the prefix ends in a version
+    /// From where the prefix itself begins to be part of the API's path; the
+    /// whole if it does not.
+    std::string_view outer;
+};
+
+Cut cut(std::string_view uri, std::string_view prefix)
+{
+    const Cut whole{without_slashes(uri), false, without_slashes(uri)};
+    Cut found = whole;
+    bool in_api = false;
+
+    for (;;) {
+        std::string_view wanted = take_segment(prefix);
+
+        if (wanted.empty()) {
+            return found;
+        }
+
+        std::string_view before = found.path;
+
+        if (take_segment(found.path) != wanted) {
+            return whole;
+        }
+
+        found.versioned = is_version(wanted);
+
+        if (!in_api && (found.versioned || wanted == "models")) {
+            found.outer = before;
+            in_api = true;
+        }
+    }
+}
+
+struct Verb {
+    std::string_view name;
+    Operation operation;
+};
+
+constexpr Verb verbs[] = {
+    {"generateContent", Operation::generate_content},
+    {"streamGenerateContent", Operation::stream_generate_content},
+    {"countTokens", Operation::count_tokens},
+    {"embedContent", Operation::embed_content},
+    {"batchEmbedContents", Operation::batch_embed_contents},
+    {"predict", Operation::predict}
+};
+
+/// What else Google has below a version.
+constexpr std::string_view other_collections[] = {
+    "cachedContents", "files", "batches", "operations", "tunedModels",
+    "corpora", "fileSearchStores", "interactions", "auth_tokens",
+    "dynamic", "upload", "download"
+};
+
+bool is_word(std::string_view text)
+{
+    for (char c : text) {
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))) {
+            return false;
+        }
+    }
+
+    return !text.empty();
+}
+
+enum class Found { endpoint, not_served, nothing };
+
+Found find_endpoint(std::string_view path, NativeRoute &route)
+{
+    std::string_view collection = take_segment(path);
+
+    for (std::string_view other : other_collections) {
+        if (collection == other) {
+            return Found::not_served;
+        }
+    }
+
+    if (collection != "models") {
+        return Found::nothing;
+    }
+
+    if (path.empty()) {
+        route = {Operation::models, {}};
+        return Found::endpoint;
+    }
+
+    if (starts_with(path, "tunedModels/")
+        || path.find("/operations") != std::string_view::npos)
+    {
+        return Found::not_served;
+    }
+
+    std::size_t colon = path.rfind(':');
+
+    if (colon == std::string_view::npos || !is_word(path.substr(colon + 1)))
+    {
+        route = {Operation::model, path};
+        return Found::endpoint;
+    }
+
+    for (const Verb &verb : verbs) {
+        if (path.substr(colon + 1) == verb.name) {
+            route = {verb.operation, path.substr(0, colon)};
+            return Found::endpoint;
+        }
+    }
+
+    return Found::not_served;
+}
+
+Error no_such_url(std::string_view method, std::string_view uri,
+    std::string_view why)
+{
+    std::string request(method);
+    request += ' ';
+    request += uri;
+
+    Error error;
+    error.kind = ErrorKind::unknown_url;
+    error.message = scrub(request, {}, max_shown) + std::string(why);
+
+    return error;
+}
+
+bool is_get(Operation operation)
+{
+    return operation == Operation::models || operation == Operation::model;
+}
+
+Error wrong_method(std::string_view method, std::string_view uri, bool get)
+{
+    Error error;
+    error.kind = ErrorKind::method_not_allowed;
+    error.message = scrub(method, {}, max_shown) + " is not allowed for "
+                    + scrub(uri, {}, max_shown) + ", use "
+                    + (get ? "GET" : "POST") + ".";
+    error.param = get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+
+    return error;
+}
+
+int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0'
+        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+        : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// The name of an argument as Google reads it: decoded, and without the '$'
+/// that all names of the system's parameters may have.
+std::string name_of_argument(std::string_view argument)
+{
+    constexpr std::size_t longest = 64;
+    std::string_view raw = argument.substr(0, argument.find('='));
+    std::string name;
+
+    for (std::size_t i = 0; i < raw.size() && name.size() < longest; ++i) {
+        int high = i + 2 < raw.size() && raw[i] == '%'
+            ? hex_digit(raw[i + 1]) : -1;
+        int low = high >= 0 ? hex_digit(raw[i + 2]) : -1;
+
+        if (low >= 0) {
+            name.push_back(static_cast<char>(high * 16 + low));
+            i += 2;
+        } else {
+            name.push_back(raw[i]);
+        }
+    }
+
+    return !name.empty() && name.front() == '$' ? name.substr(1) : name;
+}
+
+bool carries_credential(std::string_view argument)
+{
+    std::string name = name_of_argument(argument);
+
+    return iequals(name, "key") || iequals(name, "access_token")
+           || iequals(name, "oauth_token");
+}
+
+bool fits_request_line(std::string_view argument)
+{
+    for (char c : argument) {
+        auto byte = static_cast<unsigned char>(c);
+
+        if (byte <= ' ' || byte == 0x7f || c == '#') {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/// Takes the first argument off; false: there is none.
+bool take_argument(std::string_view &query, std::string_view &argument)
+{
+    if (query.empty()) {
+        return false;
+    }
+
+    argument = query.substr(0, query.find('&'));
+    query.remove_prefix(argument.size());
+    query.remove_prefix(query.empty() ? 0 : 1);
+
+    return true;
+}
+
+}
+
+Result<NativeRoute> native_route(std::string_view method,
+    std::string_view uri, std::string_view prefix)
+{
+    Cut parts = cut(uri, prefix);
+    std::string_view path = parts.path;
+
+    if (take_version(path)) {
+        std::string_view rest = path;
+
+        if (parts.versioned || take_version(rest)) {
+            return no_such_url(method, uri, " has a version twice: the base "
+                "URL should end before it.");
+        }
+    }
+
+    NativeRoute route{};
+    Found found = find_endpoint(path, route);
+
+    if (found == Found::nothing) {
+        path = parts.outer;
+        (void) take_version(path);
+        found = find_endpoint(path, route);
+    }
+
+    switch (found) {
+
+    case Found::nothing:
+        return no_such_url(method, uri, " is no path of the Gemini API.");
+
+    case Found::not_served:
+        return no_such_url(method, uri,
+            " is not served by this gateway yet.");
+
+    case Found::endpoint:
+        break;
+    }
+
+    bool get = is_get(route.operation);
+
+    if (get ? method != "GET" && method != "HEAD" : method != "POST") {
+        return wrong_method(method, uri, get);
+    }
+
+    return route;
+}
+
+void write_native_path(Operation operation, std::string_view model,
+    std::string_view query, Output &out)
+{
+    constexpr std::string_view collection = "models";
+
+    out.append(base_path);
+
+    if (model.empty()) {
+        out.append(collection);
+
+    } else {
+        // An alias may lead to an id that brings its own collection.
+        if (model.find('/') == std::string_view::npos) {
+            out.append(collection);
+            out.append('/');
+        }
+
+        out.append(model);
+    }
+
+    if (!is_get(operation)) {
+        out.append(':');
+        out.append(name_of(operation));
+    }
+
+    write_native_query(query, out);
+}
+
+void write_native_query(std::string_view query, Output &out)
+{
+    char before = '?';
+    std::string_view argument;
+
+    while (take_argument(query, argument)) {
+        if (argument.empty() || carries_credential(argument)
+            || !fits_request_line(argument))
+        {
+            continue;
+        }
+
+        out.append(before);
+        out.append(argument);
+        before = '&';
+    }
+}
+
+bool asks_for_events(std::string_view query)
+{
+    std::string_view argument;
+    bool events = false;
+
+    while (take_argument(query, argument)) {
+        std::size_t equals = argument.find('=');
+
+        if (equals != std::string_view::npos
+            && iequals(name_of_argument(argument), "alt"))
+        {
+            std::string_view value = argument.substr(equals + 1);
+            events = iequals(value.substr(0, value.find_first_of(";%")),
+                "sse");
+        }
+    }
+
+    return events;
+}
+
+}
