@@ -69,12 +69,12 @@ sub conf {
         location /lax/ { gemini_admin lax; }
         location /closed/ { gemini_admin closed; }
         location /safe/v1/ { gemini_pass safe;
-            gemini_upstream https://localhost:@{[ $t->port('PORT_2') ]};
+            gemini_upstream https://localhost:@{[ $t->port('_2') ]};
             gemini_ssl_trusted_certificate $crt; }
         location /unsafe/v1/ { gemini_pass unsafe;
-            gemini_upstream https://localhost:@{[ $t->port('PORT_2') ]}/x; }
+            gemini_upstream https://localhost:@{[ $t->port('_2') ]}/x; }
         location /lax/v1/ { gemini_pass lax;
-            gemini_upstream https://127.0.0.1:@{[ $t->port('PORT_2') ]};
+            gemini_upstream https://127.0.0.1:@{[ $t->port('_2') ]};
             gemini_ssl_verify off; }
         location /closed/v1/ { gemini_pass closed;
             gemini_upstream http://127.0.0.1:1; }
