@@ -109,7 +109,7 @@ behave('good');
 behave('bad', 'invalid');
 behave('off');
 
-my $probe = 'probe interval=1s on_start fails=2 timeout=2s;';
+my $probe = 'probe interval=1s on_start fails=2 timeout=1s;';
 
 $t->start(conf($probe));
 
@@ -158,7 +158,7 @@ for my $rule (
     { do => 'error', status => 401, body => 'x' x 200_000 },
 ) {
     behave('bad', $rule);
-    ok(asked_again('bad', 3), "asked and asked: $rule->{do}");
+    ok(asked_again('bad', 2), "asked and asked: $rule->{do}");
     is(states(), 'good=ok bad=ok', 'a key stays whatever upstream does');
 }
 
