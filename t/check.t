@@ -56,6 +56,7 @@ sub conf {
     gemini_keys safe { key $secret{good} name=good; }
     gemini_keys unsafe { key $secret{good} name=good; }
     gemini_keys lax { key $secret{good} name=good; }
+    gemini_keys other { key $secret{good} name=good; }
     gemini_keys closed { key $secret{good} name=good; }
     gemini_clients admins { token $admin name=root role=admin; }
     gemini_auth admins;
@@ -67,6 +68,7 @@ sub conf {
         location /safe/ { gemini_admin safe; }
         location /unsafe/ { gemini_admin unsafe; }
         location /lax/ { gemini_admin lax; }
+        location /other/ { gemini_admin other; }
         location /closed/ { gemini_admin closed; }
         location /safe/v1/ { gemini_pass safe;
             gemini_upstream https://localhost:@{[ $t->port('_2') ]};
@@ -76,6 +78,9 @@ sub conf {
         location /lax/v1/ { gemini_pass lax;
             gemini_upstream https://127.0.0.1:@{[ $t->port('_2') ]};
             gemini_ssl_verify off; }
+        location /other/v1/ { gemini_pass other;
+            gemini_upstream https://127.0.0.1:@{[ $t->port('_2') ]};
+            gemini_ssl_trusted_certificate $crt; }
         location /closed/v1/ { gemini_pass closed;
             gemini_upstream http://127.0.0.1:1; }
     }
@@ -228,6 +233,9 @@ ok(call('/safe/api/keys/good/check')->{json}{ok},
 $said = call('/unsafe/api/keys/good/check')->{json};
 ok(!$said->{ok}, 'one that nobody has signed is not');
 like($said->{message}, qr/certificate is not accepted/, 'and that is told');
+$said = call('/other/api/keys/good/check')->{json};
+is($said->{message}, q(its certificate is another host's),
+    'nor is one of another name');
 ok(call('/lax/api/keys/good/check')->{json}{ok},
     'unless the operator says so');
 

@@ -9,7 +9,7 @@
 #include "nginx/admin_keys.hpp"
 #include "nginx/key_asker.hpp"
 
-#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +18,16 @@ namespace gw::ngx {
 
 namespace {
 
-// All keys together; those it did not reach count as unclear.
-constexpr ngx_msec_t least_patience = 60000;
+// After that no more keys are asked for; the others count as unclear.
+constexpr ngx_msec_t patience = 60000;
 
 constexpr std::size_t max_shown = 200;
+
+/// A place in the pool's list may be given to another key.
+struct Asked {
+    std::size_t credential;
+    std::uint64_t id;
+};
 
 /// What is told of a key, as it was called then.
 struct Told {
@@ -60,7 +66,11 @@ public:
         }
     }
 
-    void add(std::size_t credential) { list_.push_back(credential); }
+    void add(std::size_t credential)
+    {
+        list_.push_back({ credential,
+            governed_pool(ctx_).credentials()[credential].id });
+    }
 
     ngx_int_t begin();
 
@@ -69,6 +79,7 @@ private:
 
     bool over() const { return next_ == list_.size() && asker_.idle(); }
     void ask();
+    bool is_there(const Asked &asked) const;
     void told(const KeyFinding &finding);
     void give_up();
     void end();
@@ -78,7 +89,7 @@ private:
     RequestContext *ctx_;
     bool all_;
     CheckTimer timer_{};
-    std::vector<std::size_t> list_;
+    std::vector<Asked> list_;
     std::size_t next_ = 0;
     std::size_t ok_ = 0;
     std::vector<Told> found_;       // of all: those that do not live
@@ -102,8 +113,7 @@ ngx_int_t CheckRun::begin()
     // Debug logging takes data for a connection.
     ev.data = r->connection;
     ev.log = r->connection->log;
-    ngx_add_timer(&ev, std::max(least_patience,
-        governed_conf(ctx_).probe.timeout + 1000));
+    ngx_add_timer(&ev, patience);
 
     if (!r->discard_body) {
         r->read_event_handler = ngx_http_test_reading;
@@ -118,9 +128,22 @@ ngx_int_t CheckRun::begin()
 void CheckRun::ask()
 {
     while (next_ < list_.size() && asker_.has_room()) {
-        asker_.ask(list_[next_]);
-        ++next_;
+        const Asked &next = list_[next_++];
+
+        if (is_there(next)) {
+            asker_.ask(next.credential);
+        }
     }
+}
+
+bool CheckRun::is_there(const Asked &asked) const
+{
+    const std::vector<keys::Credential> &keys =
+        governed_pool(ctx_).credentials();
+
+    return asked.credential < keys.size()
+           && keys[asked.credential].id == asked.id
+           && !keys[asked.credential].removed;
 }
 
 void CheckRun::told(const KeyFinding &finding)
@@ -168,19 +191,17 @@ void CheckRun::on_timer(ngx_event_t *ev)
     });
 }
 
+/// What is under way has a deadline of its own.
 void CheckRun::give_up()
 {
-    const std::vector<keys::Credential> &keys =
-        governed_pool(ctx_).credentials();
-
-    asker_.stop();
-
     for (; next_ < list_.size(); ++next_) {
-        if (list_[next_] >= keys.size()) {
+        if (!is_there(list_[next_])) {
             continue;
         }
 
-        const keys::Credential &key = keys[list_[next_]];
+        const keys::Credential &key =
+            governed_pool(ctx_).credentials()[list_[next_].credential];
+
         Told late{ scrub(key.name, key.secret, max_shown),
             view::id_text(key.id), KeyFinding() };
 
@@ -188,7 +209,9 @@ void CheckRun::give_up()
         found_.push_back(std::move(late));
     }
 
-    end();
+    if (over()) {
+        end();
+    }
 }
 
 /// The run is gone when it returns.
