@@ -174,6 +174,9 @@ for my $rule ({ do => 'until_close', methods => 'list' },
     becomes('good=ok bad=ok', "an answer is understood: $rule->{do}");
 }
 
+ok($t->wait_log(qr/\[notice\].*says again which keys of "main" live/),
+    'and when it is of use again');
+
 # ---- by hand
 
 sub admin {

@@ -278,7 +278,7 @@ void HttpCall::Link::connect_next()
         c = peer.connection;
 
         if (rc != NGX_OK && rc != NGX_AGAIN) {
-            refusal = "the connection was refused";
+            refusal = "no connection could be made";
             close();
             continue;
         }

@@ -54,11 +54,13 @@ private:
     void told(const KeyFinding &finding);
     std::optional<std::size_t> find(std::uint64_t id);
     void note(const KeyFinding &finding);
+    void note_round();
 
     const PoolConf &conf_;
     Lease lease_;
     std::optional<keys::ProbePlan> plan_;       // while the lease is held
     bool silent_ = false;           // upstream says nothing of use, as logged
+    std::size_t unclear_ = 0;       // answers of this round
     KeyAsker asker_;
 };
 
@@ -88,6 +90,8 @@ void Prober::begin_round()
 {
     std::vector<std::uint64_t> ids;
     const std::vector<keys::Credential> &list = pool().credentials();
+
+    note_round();
 
     // Those that may come back first.
     for (bool refused : { true, false }) {
@@ -174,27 +178,35 @@ void Prober::told(const KeyFinding &finding)
     }
 }
 
-/// Once when asking begins to be of no use, once when it is again.
+/// Once when asking begins to be of no use.
 void Prober::note(const KeyFinding &finding)
 {
-    bool silent = finding.answer.state == gemini::KeyState::unclear;
-
-    if (silent == silent_) {
+    if (finding.answer.state != gemini::KeyState::unclear) {
         return;
     }
 
-    silent_ = silent;
+    ++unclear_;
 
-    if (silent) {
+    if (!silent_) {
+        silent_ = true;
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
             "gemini: \"%V\" says nothing of the keys of \"%V\" (%d): %*s",
             &conf_.probe.target->url, &conf_.name, finding.status,
             GW_LOG(finding.answer.message));
-    } else {
+    }
+}
+
+/// And once when it was of use for a whole round.
+void Prober::note_round()
+{
+    if (silent_ && unclear_ == 0) {
+        silent_ = false;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
             "gemini: \"%V\" says again which keys of \"%V\" live",
             &conf_.probe.target->url, &conf_.name);
     }
+
+    unclear_ = 0;
 }
 
 /// Of this worker.
