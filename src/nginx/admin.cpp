@@ -5,6 +5,7 @@
 #include "core/admin/route.hpp"
 #include "core/view/status.hpp"
 #include "nginx/admin_answer.hpp"
+#include "nginx/admin_check.hpp"
 #include "nginx/admin_events.hpp"
 #include "nginx/admin_keys.hpp"
 #include "nginx/answer.hpp"
@@ -178,6 +179,12 @@ ngx_int_t serve(RequestContext *ctx, const Route &route,
 
     case Action::reset_key:
         return reset_key(ctx, route.id);
+
+    case Action::check_key:
+        return check_key(ctx, route.id);
+
+    case Action::check_keys:
+        return check_keys(ctx);
     }
 
     return NGX_HTTP_INTERNAL_SERVER_ERROR;

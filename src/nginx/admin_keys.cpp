@@ -69,27 +69,6 @@ void log_key(RequestContext *ctx, std::string_view does,
     log_change(ctx, does, "key \"" + name + "\"");
 }
 
-Result<std::size_t> find_key(RequestContext *ctx, std::string_view id)
-{
-    Pool::Found found = governed_pool(ctx).find(id, now_ms());
-
-    if (found.ambiguous) {
-        return conflict("More than one key is called so: use its id.",
-            "ambiguous_key");
-    }
-
-    if (found.credential == keys::Choice::nobody) {
-        Error error;
-        error.kind = ErrorKind::unknown_url;
-        // What was asked for may be a key; this is logged.
-        error.message = "There is no such key.";
-        error.code = "key_not_found";
-        return error;
-    }
-
-    return found.credential;
-}
-
 /// A word of somebody's in which there is a key would be shown and logged.
 Result<void> check_word(const Pool &pool, std::string_view member,
     std::string_view word)
@@ -268,6 +247,27 @@ Result<void> change(RequestContext *ctx, const Credential &credential,
     return write_change(ctx, change);
 }
 
+}
+
+Result<std::size_t> find_key(RequestContext *ctx, std::string_view id)
+{
+    Pool::Found found = governed_pool(ctx).find(id, now_ms());
+
+    if (found.ambiguous) {
+        return conflict("More than one key is called so: use its id.",
+            "ambiguous_key");
+    }
+
+    if (found.credential == keys::Choice::nobody) {
+        Error error;
+        error.kind = ErrorKind::unknown_url;
+        // What was asked for may be a key; this is logged.
+        error.message = "There is no such key.";
+        error.code = "key_not_found";
+        return error;
+    }
+
+    return found.credential;
 }
 
 /// Whether keys can be kept where the pool is kept.

@@ -12,6 +12,9 @@ namespace gw::ngx {
 /// memory there must be a secret to seal them under.
 Result<void> check_storage(RequestContext *ctx);
 
+/// By what somebody calls it. Errors: key_not_found, ambiguous_key.
+Result<std::size_t> find_key(RequestContext *ctx, std::string_view id);
+
 // All return what a content handler returns. body: the client's; id: as in the
 // path, decoded.
 ngx_int_t add_key(RequestContext *ctx, std::string_view body);

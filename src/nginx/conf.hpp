@@ -24,6 +24,24 @@ struct RedisOptions;
 /// What becomes of a request for which no key is usable.
 enum class Exhausted : ngx_uint_t { fail, wait, soonest };
 
+struct Target;
+struct TlsConf;
+
+/// `probe`, and where questions about keys go.
+struct ProbeConf {
+    ngx_msec_t interval = 0;        // 0: off
+    bool on_start = false;
+    ngx_msec_t timeout = 10000;
+    unsigned fails = 3;
+    std::size_t concurrency = 4;
+    // Random: a worker that comes later tells a new configuration by it.
+    std::uint64_t configuration = 0;
+
+    // Of the first location that passes to the pool; null: none does.
+    const Target *target = nullptr;
+    TlsConf *tls = nullptr;         // with a target of https
+};
+
 /// One gemini_keys block.
 struct PoolConf {
     ngx_str_t name;
@@ -38,6 +56,7 @@ struct PoolConf {
     RedisOptions *redis = nullptr;                  // null: not shared
     std::string redis_prefix = "gemini:";
     ngx_str_t state{};                              // path; empty: off
+    ProbeConf probe;
     // Of gemini_secret, which may stand behind the block.
     share::Seal *const *seal = nullptr;
     PoolZone *zone = nullptr;
@@ -177,6 +196,7 @@ inline MainConf *main_conf(ngx_http_request_t *r)
 void *create_main_conf(ngx_conf_t *cf);
 void *create_server_conf(ngx_conf_t *cf);
 void *create_location_conf(ngx_conf_t *cf);
+ngx_int_t check_pools(ngx_conf_t *cf);
 char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child);
 
 // conf_setters.cpp

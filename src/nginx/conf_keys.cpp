@@ -219,6 +219,7 @@ constexpr BlockLine lines[] = {
     {"limits", 2, 2, read_limits_file},
     {"exhausted", 2, 2, read_exhausted},
     {"sticky", 2, 2, read_sticky},
+    {"probe", 2, 6, read_probe},
     {"zone", 2, 2, read_zone},
     {"state", 2, 2, read_state},
     {"redis", 2, 4, read_redis},

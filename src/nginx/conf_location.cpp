@@ -86,6 +86,12 @@ char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
         return static_cast<char *>(NGX_CONF_ERROR);
     }
 
+    bool first = conf->pool->probe.target == nullptr;
+
+    if (first) {
+        conf->pool->probe.target = conf->target;
+    }
+
     if (!conf->target->tls) {
         return NGX_CONF_OK;
     }
@@ -95,6 +101,10 @@ char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
 
     if (tls == nullptr) {
         return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    if (first) {
+        conf->pool->probe.tls = tls;
     }
 
     // Without this SNI and the certificate's name would be the group's.
@@ -366,6 +376,25 @@ char *merge_location_conf(ngx_conf_t *cf, void *parent, void *child)
 
             return check_location(cf, conf);
         });
+}
+
+ngx_int_t check_pools(ngx_conf_t *cf)
+{
+    auto *mcf = static_cast<MainConf *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_gemini_module));
+
+    return guarded(cf->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
+        for (PoolConf *pool : *mcf->pools) {
+            if (pool->probe.interval != 0 && pool->probe.target == nullptr) {
+                conf_error(cf, "\"probe\" in gemini_keys \""
+                    + std::string(view(pool->name)) + "\" does not know "
+                    "where to ask: no location passes to the pool");
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    });
 }
 
 }

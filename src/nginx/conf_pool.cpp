@@ -10,10 +10,27 @@ namespace gw::ngx {
 namespace {
 
 constexpr ngx_uint_t max_tries = 32;
+constexpr ngx_msec_t min_probe_interval = 1000;
+constexpr std::int64_t max_probe_fails = 100;
+constexpr std::int64_t max_probe_concurrency = 64;
 
 PoolConf &pool_of(void *conf)
 {
     return *static_cast<PoolConf *>(conf);
+}
+
+/// false: it is no time, or less than `least`.
+bool time_option(std::string_view value, ngx_msec_t least, ngx_msec_t &time)
+{
+    ngx_str_t text = str(value);
+    ngx_int_t ms = ngx_parse_time(&text, 0);
+
+    if (ms == NGX_ERROR || ms < static_cast<ngx_int_t>(least)) {
+        return false;
+    }
+
+    time = static_cast<ngx_msec_t>(ms);
+    return true;
 }
 
 }
@@ -198,6 +215,72 @@ char *read_sticky(ngx_conf_t *cf, void *conf)
 
     pool.options.sticky = arg(cf, 1) == "on";
     pool.has_sticky = 1;
+
+    return NGX_CONF_OK;
+}
+
+char *read_probe(ngx_conf_t *cf, void *conf)
+{
+    ProbeConf &probe = pool_of(conf).probe;
+    ngx_msec_t interval = 0;
+
+    if (probe.interval != 0) {
+        return conf_error(cf, "\"probe\" directive is duplicate");
+    }
+
+    for (ngx_uint_t i = 1; i < cf->args->nelts; ++i) {
+        std::string_view word = arg(cf, i);
+        std::string_view value;
+        std::optional<std::int64_t> number;
+
+        if (word == "on_start") {
+            probe.on_start = true;
+
+        } else if (option(word, "interval", value)) {
+            if (!time_option(value, min_probe_interval, interval)) {
+                return invalid_value(cf, "probe", word,
+                    "a time of at least 1s is expected");
+            }
+
+        } else if (option(word, "timeout", value)) {
+            if (!time_option(value, 1, probe.timeout)) {
+                return invalid_value(cf, "probe", word,
+                    "a time is expected");
+            }
+
+        } else if (option(word, "fails", value)) {
+            number = positive(value, max_probe_fails);
+
+            if (!number) {
+                return invalid_value(cf, "probe", word,
+                    "1 to 100 is expected");
+            }
+
+            probe.fails = static_cast<unsigned>(*number);
+
+        } else if (option(word, "concurrency", value)) {
+            number = positive(value, max_probe_concurrency);
+
+            if (!number) {
+                return invalid_value(cf, "probe", word,
+                    "1 to 64 is expected");
+            }
+
+            probe.concurrency = static_cast<std::size_t>(*number);
+
+        } else {
+            return invalid_value(cf, "probe", word, "interval=, on_start, "
+                "timeout=, fails= or concurrency= is expected");
+        }
+    }
+
+    if (interval == 0) {
+        return conf_error(cf, "\"probe\" needs \"interval=\"");
+    }
+
+    probe.interval = interval;
+    probe.configuration = static_cast<std::uint64_t>(now_ms()) << 20
+                          ^ static_cast<std::uint64_t>(ngx_random());
 
     return NGX_CONF_OK;
 }

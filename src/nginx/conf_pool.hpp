@@ -13,6 +13,7 @@ char *read_limit(ngx_conf_t *cf, void *conf);
 char *read_limits_file(ngx_conf_t *cf, void *conf);
 char *read_exhausted(ngx_conf_t *cf, void *conf);
 char *read_sticky(ngx_conf_t *cf, void *conf);
+char *read_probe(ngx_conf_t *cf, void *conf);
 char *read_zone(ngx_conf_t *cf, void *conf);
 
 // conf_share.cpp: what outlives this nginx

@@ -5,6 +5,7 @@
 #include "nginx/error_pages.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/metrics.hpp"
+#include "nginx/probe.hpp"
 #include "nginx/redis_link.hpp"
 #include "nginx/state_file.hpp"
 #include "nginx/variables.hpp"
@@ -31,7 +32,7 @@ ngx_int_t preconfiguration(ngx_conf_t *cf)
 
 ngx_int_t postconfiguration(ngx_conf_t *cf)
 {
-    return add_access_handler(cf) == NGX_OK
+    return check_pools(cf) == NGX_OK && add_access_handler(cf) == NGX_OK
                    && add_metrics_handler(cf) == NGX_OK
                ? add_error_filters() : NGX_ERROR;
 }
@@ -41,12 +42,14 @@ ngx_int_t init_process(ngx_cycle_t *cycle)
     enter_worker(cycle);
     start_redis_links(cycle);
     start_state_files(cycle);
+    start_probes(cycle);
 
     return NGX_OK;
 }
 
 void exit_process(ngx_cycle_t *cycle)
 {
+    stop_probes();
     stop_redis_links();
     stop_state_files();
     leave_worker(cycle);

@@ -34,6 +34,8 @@ struct Shared {
     std::uint64_t host_id;
     keys::Word link_lease;
     keys::Word state_lease;
+    keys::Word probe_lease;
+    keys::Word probed_configuration;
     StateReport state;
     LinkReport link;
 
@@ -339,6 +341,16 @@ keys::Word &PoolZone::link_lease() const
 keys::Word &PoolZone::state_lease() const
 {
     return shared->state_lease;
+}
+
+keys::Word &PoolZone::probe_lease() const
+{
+    return shared->probe_lease;
+}
+
+keys::Word &PoolZone::probed_configuration() const
+{
+    return shared->probed_configuration;
 }
 
 LinkReport &PoolZone::link_report() const

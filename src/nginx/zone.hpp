@@ -53,6 +53,9 @@ struct PoolZone {
     // Shared words of the whole host; zone.cpp has them in its root.
     keys::Word &link_lease() const;         // of redis_link.cpp
     keys::Word &state_lease() const;        // of state_file.cpp
+    keys::Word &probe_lease() const;        // of probe.cpp
+    /// The configuration whose first round of probes has begun.
+    keys::Word &probed_configuration() const;
     LinkReport &link_report() const;
     StateReport &state_report() const;
     /// Random, made with the zone: this host among those that share the pool.

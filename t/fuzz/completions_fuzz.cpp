@@ -26,8 +26,7 @@ constexpr std::string_view model = "gemini-2.5-flash";
 void require(bool promise, std::string_view seen = {})
 {
     if (!promise) {
-        std::fprintf(stderr, "%.*s\n", static_cast<int>(seen.size()),
-            seen.data());
+        std::fwrite(seen.data(), 1, seen.size(), stderr);
         __builtin_trap();
     }
 }

@@ -33,6 +33,8 @@ TEST(AdminRoute, MethodAndPathMeanAnAction)
                  "team a"},
              Case{"POST", "/gemini//api/keys/x/reset", Action::reset_key,
                  "x"},
+             Case{"POST", "/gemini/api/keys/x/check", Action::check_key, "x"},
+             Case{"POST", "/gemini/api/check/", Action::check_keys, ""},
              Case{"GET", "/gemini/api/events", Action::events, ""},
              Case{"GET", "/gemini/metrics", Action::metrics, ""},
              Case{"GET", "/api/status", Action::status, ""} })
@@ -47,8 +49,8 @@ TEST(AdminRoute, MethodAndPathMeanAnAction)
 TEST(AdminRoute, WhatThereIsNotIsUnknown)
 {
     for (const char *uri : { "/g/x", "/g/api", "/g/api/keys/a/b",
-             "/g/api/keys/a/reset/b", "/g/api/keys/a/check", "/g/api/check",
-             "/g/metrics/x", "/g/ID" })
+             "/g/api/keys/a/reset/b", "/g/api/keys/a/check/b",
+             "/g/api/check/a", "/g/metrics/x", "/g/ID" })
     {
         auto route = admin::route("POST", uri, "/g/");
         ASSERT_FALSE(route) << uri;

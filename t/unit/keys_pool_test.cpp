@@ -435,6 +435,34 @@ TEST(KeysPool, ASuccessAfterARestIsToldOnce)
     EXPECT_EQ(bench.pool.model_name(events[2].model), "m");
 }
 
+TEST(KeysPool, RevivingEndsARefusalAndNothingElse)
+{
+    PoolBench bench(with_project());
+    bench.fail(0, FailureClass::rate_limit, "a");
+    bench.fail(0, FailureClass::unavailable, "b");
+    EXPECT_FALSE(bench.pool.refused(0, now));
+    EXPECT_FALSE(bench.pool.revive(0, now));
+
+    bench.fail(0, FailureClass::invalid);
+    EXPECT_TRUE(bench.pool.refused(0, now));
+    std::uint64_t next = bench.pool.journal().next();
+
+    EXPECT_TRUE(bench.pool.revive(0, now + second));
+    EXPECT_FALSE(bench.pool.refused(0, now + second));
+    EXPECT_FALSE(bench.pool.revive(0, now + second));
+    EXPECT_FALSE(bench.usable(0, "a"));
+    EXPECT_TRUE(bench.usable(0, "c"));
+
+    auto events = bench.events(next);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].kind, EventKind::reset);
+
+    auto rest = bench.pool.rest_of(events[0]);
+    ASSERT_TRUE(rest);
+    EXPECT_EQ(rest->rest.until_ms, 0);
+    EXPECT_EQ(rest->when_ms, now + second);
+}
+
 TEST(KeysPool, AResetEndsAllRestsOfAKeyAndItsProject)
 {
     PoolBench bench(with_project());

@@ -29,6 +29,10 @@ constexpr Endpoint endpoints[] = {
     {Action::remove_key, "DELETE", "api/keys/ID", "remove an added key"},
     {Action::reset_key, "POST", "api/keys/ID/reset",
         "end a key's cooldowns"},
+    {Action::check_key, "POST", "api/keys/ID/check",
+        "ask upstream whether it accepts a key"},
+    {Action::check_keys, "POST", "api/check",
+        "ask upstream whether it accepts each key"},
     {Action::events, "GET", "api/events",
         "server-sent events: key state changes as they happen"},
     {Action::metrics, "GET", "metrics", "Prometheus text"},
@@ -116,6 +120,8 @@ bool changes_state(Action action)
     case Action::change_key:
     case Action::remove_key:
     case Action::reset_key:
+    case Action::check_key:
+    case Action::check_keys:
         return true;
 
     case Action::index:

@@ -18,6 +18,8 @@ enum class Action : std::uint8_t {
     change_key,
     remove_key,
     reset_key,
+    check_key,
+    check_keys,
     events,
     metrics
 };

@@ -393,4 +393,43 @@ void Pool::reset(std::size_t credential, std::int64_t now_ms)
     }
 }
 
+bool Pool::revive(std::size_t credential, std::int64_t now_ms)
+{
+    const Credential &key = credentials_[credential];
+    KeyRecord *record = record_of(key);
+
+    if (record == nullptr) {
+        return false;
+    }
+
+    std::uint64_t seen = record->rest.load();
+
+    do {
+        Rest rest = unpack(seen);
+
+        if (rest.failure != FailureClass::invalid || !rest.active(now_ms)) {
+            return false;
+        }
+
+    } while (!record->rest.compare_exchange_weak(seen, 0));
+
+    touch(record->rest_when_ms, now_ms);
+    tell(EventKind::reset, key.id, 0, Rest{}, false, now_ms);
+
+    return true;
+}
+
+bool Pool::refused(std::size_t credential, std::int64_t now_ms) const
+{
+    const KeyRecord *record = record_of(credentials_[credential]);
+
+    if (record == nullptr) {
+        return false;
+    }
+
+    Rest rest = unpack(record->rest.load());
+
+    return rest.failure == FailureClass::invalid && rest.active(now_ms);
+}
+
 }

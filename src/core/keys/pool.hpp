@@ -224,6 +224,13 @@ public:
     /// Ends all rests of a credential, its project's too.
     void reset(std::size_t credential, std::int64_t now_ms);
 
+    /// Upstream accepts it again: ends the rest of the whole key if that is
+    /// `invalid`, no other. false: it was not resting so.
+    bool revive(std::size_t credential, std::int64_t now_ms);
+
+    /// Whether it rests as `invalid`.
+    bool refused(std::size_t credential, std::int64_t now_ms) const;
+
     /// What somebody asks for by id (16 hex digits), name, or unambiguous
     /// beginning of the key (at least 4 characters).
     struct Found {
