@@ -1,6 +1,7 @@
 // One table, for finding the way and for telling it.
 #include "core/admin/route.hpp"
 
+#include "core/base/segments.hpp"
 #include "core/base/text.hpp"
 #include "core/json/writer.hpp"
 
@@ -40,27 +41,6 @@ constexpr Endpoint endpoints[] = {
 
 constexpr std::string_view id_mark = "ID";
 constexpr std::size_t max_shown = 200;
-
-std::string_view without_slashes(std::string_view path)
-{
-    while (!path.empty() && path.front() == '/') {
-        path.remove_prefix(1);
-    }
-
-    while (!path.empty() && path.back() == '/') {
-        path.remove_suffix(1);
-    }
-
-    return path;
-}
-
-std::string_view take_segment(std::string_view &path)
-{
-    std::string_view segment = path.substr(0, path.find('/'));
-
-    path = without_slashes(path.substr(segment.size()));
-    return segment;
-}
 
 /// The path behind the prefix.
 std::string_view below(std::string_view uri, std::string_view prefix)

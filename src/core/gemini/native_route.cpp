@@ -1,5 +1,6 @@
 #include "core/gemini/native_route.hpp"
 
+#include "core/base/segments.hpp"
 #include "core/base/text.hpp"
 
 #include <cstddef>
@@ -13,27 +14,6 @@ namespace {
 constexpr std::string_view base_path = "/v1beta/";
 
 constexpr std::size_t max_shown = 200;
-
-std::string_view without_slashes(std::string_view path)
-{
-    while (!path.empty() && path.front() == '/') {
-        path.remove_prefix(1);
-    }
-
-    while (!path.empty() && path.back() == '/') {
-        path.remove_suffix(1);
-    }
-
-    return path;
-}
-
-std::string_view take_segment(std::string_view &path)
-{
-    path = without_slashes(path);
-    std::string_view segment = path.substr(0, path.find('/'));
-    path = without_slashes(path.substr(segment.size()));
-    return segment;
-}
 
 bool is_version(std::string_view segment)
 {

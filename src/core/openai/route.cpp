@@ -2,6 +2,7 @@
 // do not count. Source: reference/endpoints.md section 0.
 #include "core/openai/route.hpp"
 
+#include "core/base/segments.hpp"
 #include "core/base/text.hpp"
 
 #include <cstddef>
@@ -13,41 +14,6 @@ namespace gw::openai {
 namespace {
 
 constexpr std::string_view version = "v1";
-
-std::string_view without_slashes(std::string_view path)
-{
-    while (!path.empty() && path.front() == '/') {
-        path.remove_prefix(1);
-    }
-
-    while (!path.empty() && path.back() == '/') {
-        path.remove_suffix(1);
-    }
-
-    return path;
-}
-
-/// Takes the first segment; empty: there is none.
-std::string_view take_segment(std::string_view &path)
-{
-    path = without_slashes(path);
-    std::string_view segment = path.substr(0, path.find('/'));
-    path = without_slashes(path.substr(segment.size()));
-    return segment;
-}
-
-/// Takes the segment off if it is this one.
-bool take_segment(std::string_view &path, std::string_view wanted)
-{
-    std::string_view rest = path;
-
-    if (take_segment(rest) != wanted) {
-        return false;
-    }
-
-    path = rest;
-    return true;
-}
 
 /// A URI cut in two by the location's prefix.
 struct Cut {
