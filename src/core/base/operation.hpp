@@ -18,7 +18,16 @@ enum class Operation : std::uint8_t {
     count_tokens,
     embed_content,
     batch_embed_contents,
-    predict
+    predict,
+    cached_contents,
+    files,
+    upload,
+    download,
+    batches,
+    operations,
+    batch_generate_content,
+    async_batch_embed_content,
+    predict_long_running
 };
 
 /// "chat_completions"; of Gemini's own API the method as Google writes it,

@@ -147,13 +147,12 @@ Result<void> Native::write_body(std::string_view, gemini::Api,
 void Native::write_path(std::string_view model,
     const gemini::Place &, Output &out) const
 {
-    gemini::write_native_path(route_.operation, model, query_, out);
+    gemini::write_native_path(route_, model, query_, out);
 }
 
 std::string_view Native::upstream_method() const
 {
-    return route_.operation == Operation::models
-           || route_.operation == Operation::model ? "GET" : "POST";
+    return route_.method;
 }
 
 Whole Native::whole(std::string_view body, bool, Output &out)
