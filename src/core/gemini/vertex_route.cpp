@@ -91,11 +91,6 @@ Error wrong_method(std::string_view method, std::string_view uri, bool get)
     return error;
 }
 
-bool is_get(Operation operation)
-{
-    return operation == Operation::models || operation == Operation::model;
-}
-
 /// Takes "projects/P/locations/L" off. false: it is there, but not whole.
 bool take_parent(std::string_view &path)
 {
@@ -151,6 +146,11 @@ constexpr json::Field fetch_fields[] = {
 };
 constexpr json::Shape fetch_shape{fetch_fields};
 
+}
+
+bool is_get(Operation operation)
+{
+    return operation == Operation::models || operation == Operation::model;
 }
 
 std::optional<Result<VertexRoute>> vertex_route(std::string_view method,

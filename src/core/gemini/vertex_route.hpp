@@ -19,6 +19,9 @@ struct VertexRoute {
     std::string_view version = {};  // "v1" or "v1beta1", for upstream
 };
 
+/// Whether it is asked for by GET: what is said of models.
+bool is_get(Operation operation);
+
 /// method: "GET". uri: the decoded path. prefix: what the location stands for;
 /// it may reach into the API's path. Below it come "v1", "v1beta1" or nothing,
 /// then "projects/P/locations/L" or nothing, then "publishers/google/models".
