@@ -27,6 +27,8 @@ keys::Wanted wanted_by(RequestContext *ctx)
     keys::Wanted wanted;
 
     wanted.model = ctx->model;
+    wanted.apis = ctx->front->apis();
+    wanted.project = ctx->project;
     wanted.tried = ctx->tries.tried;
     wanted.tried_count = ctx->tries.tried_count;
     wanted.sticky = ctx->client != nullptr ? ctx->client->limit_id() : 0;
@@ -75,11 +77,11 @@ keys::Choice choose(RequestContext *ctx, const keys::Wanted &wanted)
     return choice;
 }
 
-/// The body in the words of the current model. false: it cannot be said in
-/// them.
+/// The body in the words of the current model and API. false: it cannot be said
+/// in them.
 bool write_body_anew(RequestContext *ctx)
 {
-    if (ctx->body_model == ctx->model) {
+    if (ctx->body_model == ctx->model && ctx->body_api == ctx->api) {
         return true;
     }
 
@@ -90,17 +92,6 @@ bool write_body_anew(RequestContext *ctx)
     ctx->front->serve_as(ctx->model == ctx->first_model
         ? std::string_view() : ctx->model);
 
-    return true;
-}
-
-bool accept_choice(RequestContext *ctx, const keys::Choice &choice)
-{
-    if (ctx->body != nullptr && !write_body_anew(ctx)) {
-        ctx->pool().give_back(choice.reservation);
-        return false;
-    }
-
-    take_choice(ctx, choice);
     return true;
 }
 
@@ -147,6 +138,46 @@ void keep_sooner(keys::Choice &best, const keys::Choice &other)
     }
 }
 
+void take_choice(RequestContext *ctx, const keys::Choice &choice)
+{
+    Tries &tries = ctx->tries;
+
+    if (tries.open) {
+        tries.open = false;
+        ctx->pool().end_try(tries.credential);
+    }
+
+    tries.credential = choice.credential;
+    tries.reservation = choice.reservation;
+    tries.reserved = choice.reservation.use_id != 0;
+}
+
+}
+
+gemini::Api likely_api(RequestContext *ctx)
+{
+    gemini::Apis apis = ctx->front->apis();
+
+    for (const keys::Credential &credential : ctx->pool().credentials()) {
+        if (credential.usable() && gemini::contains(apis, credential.api)) {
+            return credential.api;
+        }
+    }
+
+    return gemini::Api::gemini;
+}
+
+bool accept_choice(RequestContext *ctx, const keys::Choice &choice)
+{
+    ctx->api = ctx->pool().credentials()[choice.credential].api;
+
+    if (ctx->body != nullptr && !write_body_anew(ctx)) {
+        ctx->pool().give_back(choice.reservation);
+        return false;
+    }
+
+    take_choice(ctx, choice);
+    return true;
 }
 
 keys::Choice choose_credential(RequestContext *ctx)
@@ -211,12 +242,13 @@ bool find_credential(RequestContext *ctx, keys::Choice &choice)
 Result<void> write_body(RequestContext *ctx, std::size_t size_hint)
 {
     ChainOutput out(ctx->r->pool, size_hint);
-    auto written = ctx->front->write_body(ctx->model, out);
+    auto written = ctx->front->write_body(ctx->model, ctx->api, out);
 
     if (written) {
         ctx->body = out.finish();
         ctx->body_size = out.size();
         ctx->body_model = ctx->model;
+        ctx->body_api = ctx->api;
     }
 
     return written;
@@ -227,20 +259,6 @@ void start_afresh(RequestContext *ctx)
     ctx->fallback = 0;
     ctx->model = ctx->first_model;
     ctx->tries.tried_count = 0;
-}
-
-void take_choice(RequestContext *ctx, const keys::Choice &choice)
-{
-    Tries &tries = ctx->tries;
-
-    if (tries.open) {
-        tries.open = false;
-        ctx->pool().end_try(tries.credential);
-    }
-
-    tries.credential = choice.credential;
-    tries.reservation = choice.reservation;
-    tries.reserved = choice.reservation.use_id != 0;
 }
 
 }

@@ -27,7 +27,12 @@ Result<void> write_body(RequestContext *ctx, std::size_t size_hint);
 /// As if nothing had been tried: the model asked for, every credential.
 void start_afresh(RequestContext *ctx);
 
-/// Takes a choice for the next try.
-void take_choice(RequestContext *ctx, const keys::Choice &choice);
+/// The API of the next try's credential as far as can be told before it is
+/// chosen, which takes the size of the body.
+gemini::Api likely_api(RequestContext *ctx);
+
+/// Takes a choice for the next try; the body is written anew when its model or
+/// API differ. false: it cannot be said so, the choice is given back.
+bool accept_choice(RequestContext *ctx, const keys::Choice &choice);
 
 }

@@ -114,7 +114,10 @@ struct RequestContext {
     std::string_view requested_model;
     std::string_view model;         // upstream's id, of the coming try
     std::string_view first_model;   // the one asked for, upstream's id
-    std::string_view body_model;    // the one `body` was written for
+    gemini::Api api{};              // of the coming try's credential
+    std::string_view body_model;    // what `body` was written for
+    gemini::Api body_api{};         // likewise
+    std::uint64_t project = 0;      // only credentials of it will do; 0: any
     ngx_uint_t fallback = 0;        // how many of gemini_fallback were turned
                                     // to
     std::optional<ClientSignatures> signatures;

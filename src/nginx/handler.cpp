@@ -137,6 +137,8 @@ ngx_int_t serve_body(RequestContext *ctx)
         return send_error(r, ctx, read.error());
     }
 
+    ctx->api = likely_api(ctx);
+
     auto written = write_body(ctx,
         body.size() < 65536 ? body.size() + 256 : 65536);
 

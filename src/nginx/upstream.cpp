@@ -48,7 +48,8 @@ ngx_int_t write_head(RequestContext *ctx)
 
     ctx->front->hide(credential_of(ctx).secret);
     path.append(view(target.path));
-    ctx->front->write_path(ctx->model, path);
+    ctx->front->write_path(ctx->model, keys::place_of(credential_of(ctx)),
+        path);
     u->uri = copy(r->pool, path.view());
 
     if (u->uri.data == nullptr) {

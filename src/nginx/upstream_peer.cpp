@@ -306,7 +306,7 @@ bool move_on(RequestContext *ctx, bool again)
         choice = choose_credential(ctx);
 
         if (choice.ok()) {
-            take_choice(ctx, choice);
+            (void) accept_choice(ctx, choice);
         }
 
     } else if (!find_credential(ctx, choice)) {

@@ -35,7 +35,7 @@ void require(bool promise, std::string_view seen = {})
 bool ask(front::Completions &front)
 {
     StringOutput question;
-    auto written = front.write_body(model, question);
+    auto written = front.write_body(model, gw::gemini::Api::gemini, question);
 
     if (!written) {
         require(!written.error().message.empty());

@@ -193,7 +193,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data,
     while (!rest.empty() || fresh) {
         if (fresh) {
             StringOutput body;
-            require(static_cast<bool>(front.write_body(model, body)));
+            require(static_cast<bool>(front.write_body(model,
+                gw::gemini::Api::gemini, body)));
             require(front.estimated_tokens() > 0);
             part = check_body(body.view(), model);
             fresh = false;

@@ -37,7 +37,7 @@ struct Asked {
     std::string question()
     {
         StringOutput out;
-        EXPECT_TRUE(front.write_body("gemini-2.5-flash", out));
+        EXPECT_TRUE(front.write_body("gemini-2.5-flash", gemini::Api::gemini, out));
         return out.take();
     }
 

@@ -33,7 +33,7 @@ protected:
     std::string asked(std::string_view of = model)
     {
         StringOutput out;
-        EXPECT_TRUE(front.write_body(of, out));
+        EXPECT_TRUE(front.write_body(of, gemini::Api::gemini, out));
         return out.take();
     }
 
@@ -104,7 +104,7 @@ TEST_F(FrontEmbeddings, EachInputIsARequestOfABatch)
     EXPECT_GT(front.estimated_tokens(), 0);
 
     StringOutput path;
-    front.write_path(model, path);
+    front.write_path(model, {}, path);
     EXPECT_EQ(path.view(),
         "/v1beta/models/gemini-embedding-2:batchEmbedContents");
 }

@@ -204,18 +204,18 @@ TEST(FrontNative, EstimatesByTheSizeOfTheBody)
     std::string text = "{\"a\":\"" + std::string(4000, ' ') + "\"}";
 
     ASSERT_TRUE(front.read(text));
-    ASSERT_TRUE(front.write_body("m", out));
+    ASSERT_TRUE(front.write_body("m", gemini::Api::gemini, out));
     EXPECT_EQ(out.view(), text);
     EXPECT_EQ(front.estimated_tokens(), 1002);
 
     std::string image = "{\"data\":\"" + std::string(4000000, 'A') + "\"}";
     ASSERT_TRUE(front.read(image));
-    ASSERT_TRUE(front.write_body("m", out));
+    ASSERT_TRUE(front.write_body("m", gemini::Api::gemini, out));
     EXPECT_LT(front.estimated_tokens(), 1200);
 
     Native count = make(Operation::count_tokens);
     ASSERT_TRUE(count.read(text));
-    ASSERT_TRUE(count.write_body("m", out));
+    ASSERT_TRUE(count.write_body("m", gemini::Api::gemini, out));
     EXPECT_EQ(count.estimated_tokens(), 0);
 }
 

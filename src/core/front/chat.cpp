@@ -43,7 +43,8 @@ void Chat::take(const openai::ChatRequest &request)
     streams_ = request_.stream.value_or(false);
 }
 
-Result<void> Chat::write_body(std::string_view model, Output &out)
+Result<void> Chat::write_body(std::string_view model, gemini::Api,
+    Output &out)
 {
     translate::RequestOptions options;
     options.model = model;
@@ -71,7 +72,8 @@ bool Chat::distrust_signatures()
     return !std::exchange(distrusts_, true);
 }
 
-void Chat::write_path(std::string_view model, Output &out) const
+void Chat::write_path(std::string_view model,
+    const gemini::Place &, Output &out) const
 {
     gemini::write_generate_path(model, streams_, out);
 }

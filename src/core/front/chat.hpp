@@ -18,9 +18,11 @@ public:
     Result<void> read(std::string_view body) override;
     std::string_view requested_model() const override { return model_; }
     bool streams() const override { return streams_; }
-    Result<void> write_body(std::string_view model, Output &out) override;
+    Result<void> write_body(std::string_view model, gemini::Api api,
+        Output &out) override;
     bool distrust_signatures() override;
-    void write_path(std::string_view model, Output &out) const override;
+    void write_path(std::string_view model, const gemini::Place &place,
+        Output &out) const override;
     void serve_as(std::string_view model) override { served_ = model; }
     std::string_view upstream_method() const override { return "POST"; }
     std::int64_t estimated_tokens() const override { return tokens_; }

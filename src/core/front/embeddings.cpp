@@ -143,7 +143,8 @@ std::size_t Embeddings::part_size() const
     return std::min(request_.input.size() - done_, gemini::max_batch);
 }
 
-Result<void> Embeddings::write_body(std::string_view model, Output &out)
+Result<void> Embeddings::write_body(std::string_view model, gemini::Api,
+    Output &out)
 {
     gemini::BatchEmbedRequest request;
     request.model = model;
@@ -160,7 +161,8 @@ Result<void> Embeddings::write_body(std::string_view model, Output &out)
     return {};
 }
 
-void Embeddings::write_path(std::string_view model, Output &out) const
+void Embeddings::write_path(std::string_view model,
+    const gemini::Place &, Output &out) const
 {
     gemini::write_batch_embed_path(model, out);
 }

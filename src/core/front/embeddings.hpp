@@ -18,8 +18,10 @@ public:
     Result<void> read(std::string_view body) override;
     std::string_view requested_model() const override { return model_; }
     bool streams() const override { return false; }
-    Result<void> write_body(std::string_view model, Output &out) override;
-    void write_path(std::string_view model, Output &out) const override;
+    Result<void> write_body(std::string_view model, gemini::Api api,
+        Output &out) override;
+    void write_path(std::string_view model, const gemini::Place &place,
+        Output &out) const override;
     bool keeps_model() const override { return true; }
     std::string_view upstream_method() const override { return "POST"; }
     std::int64_t estimated_tokens() const override { return tokens_; }

@@ -6,6 +6,7 @@
 #include "core/base/arena.hpp"
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
+#include "core/gemini/api.hpp"
 #include "core/gemini/error.hpp"
 #include "core/translate/outcome.hpp"
 #include "core/translate/request.hpp"
@@ -72,16 +73,22 @@ public:
     /// Whether the answer goes out as a stream of events.
     virtual bool streams() const = 0;
 
-    /// Writes the upstream body for the model. Slices of the client's body
-    /// may be referred to. Errors are the client's.
-    virtual Result<void> write_body(std::string_view model, Output &out) = 0;
+    /// The APIs that can serve the request, once it is read.
+    virtual gemini::Apis apis() const { return gemini::every_api; }
+
+    /// Writes the upstream body for the model in the words of one of apis().
+    /// Slices of the client's body may be referred to. Errors are the
+    /// client's.
+    virtual Result<void> write_body(std::string_view model, gemini::Api api,
+        Output &out) = 0;
 
     /// Upstream has refused a thought signature: from now on write_body trusts
     /// none. false: that was so already, or there is none to distrust.
     virtual bool distrust_signatures() { return false; }
 
-    /// Writes the upstream path and query, from "/v1beta" on.
-    virtual void write_path(std::string_view model, Output &out) const = 0;
+    /// Writes the upstream path and query, from the version on.
+    virtual void write_path(std::string_view model,
+        const gemini::Place &place, Output &out) const = 0;
 
     /// Another model than the one asked for serves the request: answers name
     /// it. Empty: the one asked for. Outlives the front.

@@ -19,7 +19,8 @@ Models::Models(std::string_view wanted, const Alias *aliases,
 {
 }
 
-void Models::write_path(std::string_view, Output &out) const
+void Models::write_path(std::string_view,
+    const gemini::Place &, Output &out) const
 {
     gemini::write_models_path(next_page_, out);
 }

@@ -39,11 +39,13 @@ public:
     Result<void> read(std::string_view) override { return {}; }
     std::string_view requested_model() const override { return {}; }
     bool streams() const override { return false; }
-    Result<void> write_body(std::string_view, Output &) override
+    Result<void> write_body(std::string_view, gemini::Api, Output &)
+        override
     {
         return {};
     }
-    void write_path(std::string_view model, Output &out) const override;
+    void write_path(std::string_view model, const gemini::Place &place,
+        Output &out) const override;
     std::string_view upstream_method() const override { return "GET"; }
     Whole whole(std::string_view body, bool last_try, Output &out) override;
     void write_error_event(const Error &, Output &) const override {}

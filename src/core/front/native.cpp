@@ -131,7 +131,8 @@ Result<void> Native::read(std::string_view body)
     return {};
 }
 
-Result<void> Native::write_body(std::string_view, Output &out)
+Result<void> Native::write_body(std::string_view, gemini::Api,
+    Output &out)
 {
     out.append_lasting(body_);
 
@@ -143,7 +144,8 @@ Result<void> Native::write_body(std::string_view, Output &out)
     return {};
 }
 
-void Native::write_path(std::string_view model, Output &out) const
+void Native::write_path(std::string_view model,
+    const gemini::Place &, Output &out) const
 {
     gemini::write_native_path(route_.operation, model, query_, out);
 }

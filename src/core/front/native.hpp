@@ -29,8 +29,10 @@ public:
     {
         return route_.operation == Operation::stream_generate_content;
     }
-    Result<void> write_body(std::string_view model, Output &out) override;
-    void write_path(std::string_view model, Output &out) const override;
+    Result<void> write_body(std::string_view model, gemini::Api api,
+        Output &out) override;
+    void write_path(std::string_view model, const gemini::Place &place,
+        Output &out) const override;
     void hide(std::string_view secret) override { secret_ = secret; }
     std::string_view upstream_method() const override;
     std::int64_t estimated_tokens() const override { return tokens_; }

@@ -20,13 +20,15 @@ std::uint64_t scaled(std::uint64_t random, std::uint64_t bound)
     return (random >> 32) * bound >> 32;
 }
 
-bool allows(const std::vector<std::string> &globs, std::string_view model)
+bool allows(const std::vector<std::string> &globs, gemini::Api api,
+    std::string_view model, gemini::Apis apis)
 {
-    return globs.empty()
-        || std::any_of(globs.begin(), globs.end(),
-               [model](const std::string &glob) {
-                   return glob_match(glob, model);
-               });
+    return gemini::contains(apis, api)
+        && (globs.empty() || model.empty()
+            || std::any_of(globs.begin(), globs.end(),
+                   [model](const std::string &glob) {
+                       return glob_match(glob, model);
+                   }));
 }
 
 }
@@ -83,44 +85,49 @@ std::size_t Candidates::by_chance(std::uint64_t random) const
 
 CandidateIndex::CandidateIndex(const std::vector<Credential> &credentials)
 {
-    std::map<std::vector<std::string>, std::uint32_t> known;
+    std::map<std::pair<std::vector<std::string>, gemini::Api>, std::uint32_t>
+        known;
 
     std::vector<std::uint32_t> indices;
 
     for (std::uint32_t i = 0; i < credentials.size(); ++i) {
-        if (!credentials[i].usable()) {
+        const Credential &credential = credentials[i];
+
+        if (!credential.usable()) {
             continue;
         }
 
-        auto [place, fresh] = known.emplace(credentials[i].models,
+        auto [place, fresh] = known.emplace(
+            std::make_pair(credential.models, credential.api),
             static_cast<std::uint32_t>(restrictions_.size()));
 
         if (fresh) {
-            restrictions_.push_back(credentials[i].models);
+            restrictions_.push_back({ credential.models, credential.api });
+            apis_ |= gemini::only(credential.api);
+            restricted_ = restricted_ || !credential.models.empty();
         }
 
         indices.push_back(i);
         restriction_of_.push_back(place->second);
+        projects_[credential.project_id].push_back(i);
     }
 
     all_ = Candidates(std::move(indices), credentials);
 }
 
 const Candidates &CandidateIndex::of(std::string_view model,
-    const std::vector<Credential> &credentials)
+    gemini::Apis apis, const std::vector<Credential> &credentials)
 {
-    bool restricted = restrictions_.size() > 1
-        || (restrictions_.size() == 1 && !restrictions_[0].empty());
-
-    if (!restricted || model.empty()) {
+    if ((!restricted_ || model.empty()) && (apis_ & ~apis) == 0) {
         return all_;
     }
 
     std::string allowed;
     allowed.reserve(restrictions_.size());
 
-    for (const std::vector<std::string> &globs : restrictions_) {
-        allowed += allows(globs, model) ? '1' : '0';
+    for (const Restriction &restriction : restrictions_) {
+        allowed += allows(restriction.models, restriction.api, model, apis)
+            ? '1' : '0';
     }
 
     auto found = lists_.find(allowed);
@@ -143,6 +150,28 @@ const Candidates &CandidateIndex::of(std::string_view model,
 
     return lists_.emplace(std::move(allowed),
         Candidates(std::move(indices), credentials)).first->second;
+}
+
+const Candidates &CandidateIndex::of_project(std::uint64_t project,
+    std::string_view model, gemini::Apis apis,
+    const std::vector<Credential> &credentials)
+{
+    std::vector<std::uint32_t> indices;
+    auto found = projects_.find(project);
+
+    if (found != projects_.end()) {
+        for (std::uint32_t index : found->second) {
+            const Credential &credential = credentials[index];
+
+            if (allows(credential.models, credential.api, model, apis)) {
+                indices.push_back(index);
+            }
+        }
+    }
+
+    of_project_ = Candidates(std::move(indices), credentials);
+
+    return of_project_;
 }
 
 }

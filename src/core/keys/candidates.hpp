@@ -2,11 +2,14 @@
 // end to end. Belongs to one worker.
 #pragma once
 
+#include "core/gemini/api.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace gw::keys {
@@ -53,7 +56,12 @@ public:
     explicit CandidateIndex(const std::vector<Credential> &credentials);
 
     /// The reference lives until the next call. An empty model: all.
-    const Candidates &of(std::string_view model,
+    const Candidates &of(std::string_view model, gemini::Apis apis,
+        const std::vector<Credential> &credentials);
+
+    /// Those of them of one project: as many as that has are looked at.
+    const Candidates &of_project(std::uint64_t project,
+        std::string_view model, gemini::Apis apis,
         const std::vector<Credential> &credentials);
 
 private:
@@ -61,9 +69,18 @@ private:
     /// writes, and cost a rebuild each.
     static constexpr std::size_t max_lists = 64;
 
-    std::vector<std::vector<std::string>> restrictions_;
+    struct Restriction {
+        std::vector<std::string> models;        // globs; empty: all
+        gemini::Api api;
+    };
+
+    std::vector<Restriction> restrictions_;
     std::vector<std::uint32_t> restriction_of_;     // by place in all_
+    gemini::Apis apis_ = 0;                         // of all_
+    bool restricted_ = false;                       // to some models
     Candidates all_;
+    std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> projects_;
+    Candidates of_project_;
     std::map<std::string, Candidates> lists_;
 };
 

@@ -49,7 +49,7 @@ std::size_t jump_hash(std::uint64_t key, std::size_t buckets)
 
 Choice Pool::Search::run()
 {
-    if (!wanted_.soonest && still_shut()) {
+    if (!wanted_.soonest && of_any() && still_shut()) {
         choice_.shortage = facts_.shut.shortage;
         choice_.back_at_ms = facts_.shut.back_at_ms;
         choice_.trail = facts_.shut.trail;
@@ -326,7 +326,7 @@ void Pool::Search::report()
             ? Shortage::all_invalid : Shortage::resting;
     }
 
-    if (!small() && all_rest_ && lost_count_ == 0) {
+    if (!small() && of_any() && all_rest_ && lost_count_ == 0) {
         shut();
     }
 }
@@ -425,8 +425,10 @@ Choice Pool::choose(const Wanted &wanted)
     refresh(wanted.now_ms);
     refresh_briefs();
 
-    const Candidates &candidates = candidates_.of(wanted.model,
-        credentials_);
+    const Candidates &candidates = wanted.project == 0
+        ? candidates_.of(wanted.model, wanted.apis, credentials_)
+        : candidates_.of_project(wanted.project, wanted.model, wanted.apis,
+              credentials_);
 
     if (candidates.size() == 0) {
         Choice choice;

@@ -2,6 +2,7 @@
 // State lies in shared memory; everything here is a view of it.
 #pragma once
 
+#include "core/gemini/api.hpp"
 #include "core/gemini/error.hpp"
 #include "core/keys/added.hpp"
 #include "core/keys/candidates.hpp"
@@ -38,6 +39,14 @@ struct Credential {
     std::string project;            // empty: a project of its own
     unsigned weight = 1;            // 1 … 1000
     std::vector<std::string> models;        // globs; empty: all
+    gemini::Api api = gemini::Api::gemini;
+
+    // A service account has no key but is given access tokens; `secret` is
+    // then its identity, which is never sent.
+    bool account = false;
+    std::string cloud_project;      // of an account: in Vertex' paths, or
+                                    // whose quota Gemini's API charges
+    std::string location;           // of Vertex AI
 
     bool added = false;             // it stands in no configuration
     bool enabled = true;            // false: switched off by hand
@@ -51,6 +60,11 @@ struct Credential {
 
     bool usable() const { return enabled && !removed; }
 };
+
+inline gemini::Place place_of(const Credential &credential)
+{
+    return { credential.api, credential.cloud_project, credential.location };
+}
 
 /// hash of a secret: identity across reloads and workers, never zero. From
 /// SHA-256, so that it does not give the secret away.
@@ -115,6 +129,9 @@ struct Wanted {
     std::string_view model;                 // upstream id; empty: any
     const std::size_t *tried = nullptr;
     std::size_t tried_count = 0;
+    gemini::Apis apis = gemini::every_api;  // that can serve it
+    std::uint64_t project = 0;              // Credential::project_id of what
+                                            // it needs; 0: none
     std::uint64_t sticky = 0;               // hash of the client; 0: none
     std::uint64_t random = 0;               // fresh random bits
     std::int64_t tokens = 0;                // estimated input

@@ -75,6 +75,13 @@ private:
     /// Quotas are of models.
     bool counts() const { return !wanted_.model.empty(); }
 
+    /// Not only some of those for the model: what becomes of it says
+    /// something of them all.
+    bool of_any() const
+    {
+        return wanted_.project == 0 && wanted_.apis == gemini::every_api;
+    }
+
     bool tried(std::size_t place) const
     {
         const std::size_t *end = wanted_.tried + wanted_.tried_count;
