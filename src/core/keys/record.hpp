@@ -9,7 +9,7 @@
 namespace gw::keys {
 
 constexpr std::uint32_t layout_magic = 0x67777a31;      // "gwz1"
-constexpr std::uint32_t layout_version = 3;
+constexpr std::uint32_t layout_version = 4;
 
 using Word = std::atomic<std::uint64_t>;
 static_assert(Word::is_always_lock_free);
@@ -68,7 +68,7 @@ struct alignas(64) Header {
     std::uint32_t journal_capacity;     // a power of two
     std::uint32_t trail_capacity;
     std::uint32_t metric_capacity;      // a power of two
-    std::uint32_t reserved;
+    std::uint32_t token_capacity;
     Word ticket;                        // uses so far, all keys
     Word cursors[turn_cursors];         // round robin, by the model's hash
     Word generation;                    // configurations seen
@@ -87,6 +87,7 @@ struct alignas(64) Header {
     Word trail_next;
     Word streams;                       // open now, all workers: (epoch,
                                         // count) as KeyRecord::in_flight
+    Word tokens_stored;                 // of service accounts, so far
 };
 
 }

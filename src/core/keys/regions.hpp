@@ -5,6 +5,7 @@
 #include "core/keys/journal.hpp"
 #include "core/keys/metrics.hpp"
 #include "core/keys/record.hpp"
+#include "core/keys/tokens.hpp"
 #include "core/keys/trail.hpp"
 #include "core/keys/use.hpp"
 #include "core/keys/window.hpp"
@@ -24,6 +25,7 @@ struct Regions {
     TrailRecord *trails = nullptr;
     SeriesRecord *series = nullptr;
     Histograms *histograms = nullptr;
+    TokenRecord *tokens = nullptr;
 };
 
 /// Of memory whose header is filled in.
