@@ -239,6 +239,22 @@ Result<void> route_native(RequestContext *ctx)
     return {};
 }
 
+/// The Gemini API's list says more of its models: Vertex' is for those who have
+/// no other.
+gemini::Api whose_models(RequestContext *ctx)
+{
+    gemini::Apis apis = 0;
+
+    for (const keys::Credential &credential : ctx->pool().credentials()) {
+        if (credential.usable()) {
+            apis |= gemini::only(credential.api);
+        }
+    }
+
+    return apis == gemini::only(gemini::Api::vertex) ? gemini::Api::vertex
+                                                     : gemini::Api::gemini;
+}
+
 Result<void> route_openai(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
@@ -255,8 +271,8 @@ Result<void> route_openai(RequestContext *ctx)
         || route->operation == Operation::model)
     {
         ctx->models = make_front<front::Models>(ctx,
-            lasting(ctx, route->model), ctx->conf->listed_aliases,
-            ctx->conf->listed_alias_count);
+            lasting(ctx, route->model), whose_models(ctx),
+            ctx->conf->listed_aliases, ctx->conf->listed_alias_count);
     }
 
     return {};
