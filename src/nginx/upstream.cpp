@@ -1,6 +1,7 @@
 #include "nginx/upstream.hpp"
 
 #include "core/keys/shortage.hpp"
+#include "nginx/authorization.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
@@ -46,7 +47,6 @@ ngx_int_t write_head(RequestContext *ctx)
     ChainOutput out(r->pool, 1024);
     StringOutput path;
 
-    ctx->front->hide(credential_of(ctx).secret);
     path.append(view(target.path));
     ctx->front->write_path(ctx->model, keys::place_of(credential_of(ctx)),
         path);
@@ -63,8 +63,7 @@ ngx_int_t write_head(RequestContext *ctx)
     out.append(view(target.host_header));
     out.append("\r\nUser-Agent: ");
     out.append(user_agent);
-    out.append("\r\nx-goog-api-key: ");
-    out.append(credential_of(ctx).secret);
+    write_authorization(ctx, out);
 
     if (ctx->conf->native) {
         write_client_headers(r, out);
