@@ -118,6 +118,7 @@ ok($account{sole}->wait_exchanges(1),
 
 my ($exchange) = grep { ($_->{account} // '') eq $account{sole}->email }
     grep { $_->{path} eq '/token' } $sim->seen;
+$exchange ||= {};
 
 is($exchange->{status}, 200, 'by a request that a strict endpoint takes');
 is(join(' ', sort keys %{ $exchange->{body} }), 'assertion grant_type',
@@ -133,7 +134,7 @@ for my $request ($account{sole}->seen) {
 }
 
 is(native('explicit')->{status}, 200, 'a project may be given');
-is(($account{explicit}->seen)[0]{headers}{'x-goog-user-project'},
+is((($account{explicit}->seen)[0] || {})->{headers}{'x-goog-user-project'},
     'billed-project', 'and is the one that is billed');
 
 # ---- one for all workers

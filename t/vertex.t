@@ -117,6 +117,9 @@ sub key_of {
     return (grep { $_->{name} eq $name } @{ $r->{json}{keys} })[0];
 }
 
+sub first_of { return ($account{ $_[0] }->seen)[0] || {} }
+sub last_of { return ($account{ $_[0] }->seen)[-1] || {} }
+
 sub place {
     my ($name, $location) = @_;
 
@@ -131,7 +134,7 @@ is($r->{status}, 200, 'a chat over Vertex');
 is($r->{json}{choices}[0]{message}{content}, 'hi', 'with its answer');
 cmp_ok($r->{json}{usage}{total_tokens}, '>', 0, 'and usage');
 
-my ($seen) = $account{sole}->seen;
+my $seen = first_of('sole');
 is($seen->{target}, '/v1' . place('sole', 'us-central1')
     . "/$model:generateContent", "at the path of Vertex' v1");
 is($seen->{credential}, 'bearer', "with the account's token");
@@ -147,7 +150,7 @@ my @events = map { $_->{json} } grep { $_->{json} } $s->events;
 is(join('', map { $_->{choices}[0]{delta}{content} // '' } @events),
     'one two three four', 'a stream over Vertex');
 cmp_ok($events[-1]{usage}{total_tokens}, '>', 0, 'with usage at its end');
-is(($account{sole}->seen)[-1]{target}, '/v1' . place('sole', 'us-central1')
+is(last_of('sole')->{target}, '/v1' . place('sole', 'us-central1')
     . "/$model:streamGenerateContent?alt=sse", 'comes as SSE');
 
 # ids are refused by some versions of Vertex, and not needed by the others
@@ -180,7 +183,7 @@ is("$r->{status} $r->{json}{error}{code}", '404 model_not_found',
 is(chat('sole')->{status}, 200, 'rests nothing');
 
 is(chat('given')->{status}, 200, 'a project may be given');
-like(($account{given}->seen)[0]{path}, qr{/projects/another-project/},
+like(first_of('given')->{path}, qr{/projects/another-project/},
     'and is that of the path');
 
 # ---- embeddings
@@ -285,7 +288,7 @@ for my $case (['generateContent', ''], ['countTokens', ''],
     $r = native("/n/bytes/v1beta/models/$model:$verb$query", $odd);
     is($r->{status}, 200, "$verb$query goes to Vertex");
 
-    my $request = ($up->seen)[-1];
+    my $request = ($up->seen)[-1] || { uri => '' };
     (my $path = $request->{uri}) =~ s{\A/v1(beta1)?/}{/};
     is($path, '/projects/project-bytes/locations/us-east1/publishers/google'
         . "/models/$model:$verb$query", "$verb$query: at its path");
@@ -309,7 +312,7 @@ for my $version (qw(v1 v1beta1)) {
         $sim->forget;
         $r = native("/n/native/$version$prefix/$model:generateContent");
         is($r->{status}, 200, "$version$prefix: is served");
-        is(($account{native}->seen)[-1]{path}, "/$version" . place('native')
+        is(last_of('native')->{path}, "/$version" . place('native')
             . "/$model:generateContent",
             "$version$prefix: in the account's place");
         is(scalar($sim->seen($key{native})), 0,
@@ -363,7 +366,7 @@ is(join(' ', map { chat('pair')->{status} } 1 .. 4), '200 200 200 200',
     'a 429 of Vertex moves on');
 my $rest = key_of('pair', 'one')->{cooldowns}[0] || {};
 is($rest->{reason}, 'unavailable', 'as the shared quota that it is');
-like(($account{two}->seen)[0]{path}, qr{/locations/europe-west4/},
+like(first_of('two')->{path}, qr{/locations/europe-west4/},
     'to an account of another location');
 
 $account{two}->revoke;
@@ -394,7 +397,7 @@ $s = $t->stream('POST', "/n/sole/v1beta/models/$model:streamGenerateContent"
 is($s->status, 200, 'a stream has begun');
 $s->abort(rst => 1);
 ok($t->wait_for(sub {
-    (($account{sole}->seen)[-1]{outcome} // '') eq 'client_gone'
+    (last_of('sole')->{outcome} // '') eq 'client_gone'
 }), 'upstream is left when the client leaves');
 
 $s = $t->stream('POST', '/n/bytes/v1/projects/p/locations/l/publishers/google'

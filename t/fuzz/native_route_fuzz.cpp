@@ -5,6 +5,7 @@
 #include "core/front/native.hpp"
 #include "core/gemini/family.hpp"
 #include "core/gemini/native_route.hpp"
+#include "core/gemini/resource_route.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +70,19 @@ void check_route(std::string_view method, std::string_view uri,
         return;
     }
 
+    if (gemini::is_about_resources(route->operation)) {
+        StringOutput out;
+        gemini::write_native_path(route.value(), {}, {}, out);
+        require(starts_with(out.view(), "/v1beta/")
+                || starts_with(out.view(), "/upload/v1beta/")
+                || starts_with(out.view(), "/download/v1beta/"));
+        require(out.view().find("..") == std::string_view::npos);
+        require(out.view().find("//") == std::string_view::npos);
+        require(out.view().find_first_of(" ?#%\r\n")
+                == std::string_view::npos);
+        return;
+    }
+
     bool list = route->operation == Operation::models;
     require(route->model.empty() == list || !list);
 
@@ -77,7 +91,7 @@ void check_route(std::string_view method, std::string_view uri,
     }
 
     StringOutput out;
-    gemini::write_native_path(route->operation, route->model, {}, out);
+    gemini::write_native_path(route.value(), route->model, {}, out);
     require(starts_with(out.view(), "/v1beta/models"));
     require(out.view().find("..") == std::string_view::npos);
     require(out.view().find_first_of(" ?#%\r\n") == std::string_view::npos);
@@ -86,7 +100,11 @@ void check_route(std::string_view method, std::string_view uri,
 void check_stream(std::string_view bytes, std::size_t piece, bool events)
 {
     constexpr std::size_t max_event = 1 << 16;
-    front::Native front({Operation::stream_generate_content, "m"},
+    gemini::NativeRoute route;
+    route.operation = Operation::stream_generate_content;
+    route.model = "m";
+
+    front::Native front(route,
         events ? "alt=sse" : "", max_event,
         std::pmr::new_delete_resource());
     StringOutput out;

@@ -19,7 +19,9 @@ std::string kept(const char *query)
 std::string path(Operation operation, const char *model, const char *query)
 {
     StringOutput out;
-    gemini::write_native_path(operation, model, query, out);
+    gemini::NativeRoute route;
+    route.operation = operation;
+    gemini::write_native_path(route, model, query, out);
     return out.take();
 }
 
@@ -85,6 +87,99 @@ TEST(GeminiNativeRoute, ListsModelsOrLooksOneUp)
     EXPECT_EQ(one->model, "x:001");
 }
 
+struct Kept {
+    const char *method;
+    const char *uri;
+    Operation operation;
+    const char *upstream;           // the path
+};
+
+constexpr Kept kept_paths[] = {
+    {"GET", "/v1beta/cachedContents", Operation::cached_contents,
+        "/v1beta/cachedContents"},
+    {"POST", "/v1/cachedContents", Operation::cached_contents,
+        "/v1beta/cachedContents"},
+    {"PATCH", "/v1beta/cachedContents/a-1", Operation::cached_contents,
+        "/v1beta/cachedContents/a-1"},
+    {"DELETE", "/cachedContents/a", Operation::cached_contents,
+        "/v1beta/cachedContents/a"},
+    {"HEAD", "/v1beta/files/a", Operation::files, "/v1beta/files/a"},
+    {"DELETE", "/v1beta/files/a", Operation::files, "/v1beta/files/a"},
+    {"POST", "/v1beta/files", Operation::files, "/v1beta/files"},
+    {"GET", "/v1beta/files/a:download", Operation::download,
+        "/v1beta/files/a:download"},
+    {"GET", "/download/v1beta/files/a:download", Operation::download,
+        "/download/v1beta/files/a:download"},
+    {"POST", "/upload/v1beta/files", Operation::upload,
+        "/upload/v1beta/files"},
+    {"PUT", "/upload/v1alpha/files", Operation::upload,
+        "/upload/v1beta/files"},
+    {"POST", "/upload/files", Operation::upload, "/upload/v1beta/files"},
+    {"GET", "/v1beta/batches", Operation::batches, "/v1beta/batches"},
+    {"GET", "/v1beta/batches/a", Operation::batches, "/v1beta/batches/a"},
+    {"POST", "/v1beta/batches/a:cancel", Operation::batches,
+        "/v1beta/batches/a:cancel"},
+    {"GET", "/v1beta/operations/a", Operation::operations,
+        "/v1beta/operations/a"},
+    {"GET", "/v1beta/models/m/operations", Operation::operations,
+        "/v1beta/models/m/operations"},
+    {"GET", "/v1beta/models/m/operations/a", Operation::operations,
+        "/v1beta/models/m/operations/a"},
+};
+
+TEST(GeminiNativeRoute, KnowsWhatIsKeptUpstream)
+{
+    for (const Kept &row : kept_paths) {
+        auto found = native_route(row.method, row.uri, "/");
+
+        ASSERT_TRUE(found) << row.method << " " << row.uri;
+        EXPECT_EQ(found->operation, row.operation) << row.uri;
+
+        StringOutput out;
+        gemini::write_native_path(found.value(), found->model, "a=b&key=x",
+            out);
+        EXPECT_EQ(out.view(), std::string(row.upstream) + "?a=b");
+    }
+}
+
+TEST(GeminiNativeRoute, NamesWhatAPathIsAbout)
+{
+    EXPECT_EQ(native_route("GET", "/v1beta/files/a:download", "/")->name,
+        "files/a");
+    EXPECT_EQ(native_route("GET", "/v1beta/models/m/operations/a",
+        "/v1beta/")->name, "models/m/operations/a");
+    EXPECT_EQ(native_route("GET", "/v1beta/files", "/")->name, "");
+}
+
+TEST(GeminiNativeRoute, ReachesUploadsUnderAnyPrefix)
+{
+    for (const char *prefix : {"/", "/upload/", "/upload/v1beta/",
+             "/upload/v1beta/files", "/up/"})
+    {
+        auto found = native_route("POST", "/upload/v1beta/files", prefix);
+
+        ASSERT_TRUE(found) << prefix;
+        EXPECT_EQ(found->operation, Operation::upload) << prefix;
+    }
+
+    EXPECT_EQ(native_route("POST", "/ai/upload/v1beta/files",
+        "/ai/")->operation, Operation::upload);
+    EXPECT_EQ(native_route("POST", "/ai/upload/v1beta/files",
+        "/ai/upload/")->operation, Operation::upload);
+    EXPECT_EQ(native_route("GET", "/v1beta/files/a", "/v1beta/files/")->name,
+        "files/a");
+}
+
+TEST(GeminiNativeRoute, SaysWhichMethodsWhatIsKeptTakes)
+{
+    EXPECT_EQ(native_route("PUT", "/v1beta/files/a", "/").error().param,
+        "GET, HEAD, DELETE, OPTIONS");
+    EXPECT_EQ(native_route("GET", "/upload/v1beta/files", "/").error().param,
+        "POST, PUT, OPTIONS");
+    EXPECT_EQ(native_route("GET", "/v1beta/batches/a:cancel",
+        "/").error().param, "POST, OPTIONS");
+}
+
 TEST(GeminiNativeRoute, SaysWhyThereIsNoSuchPath)
 {
     struct Case {
@@ -93,16 +188,17 @@ TEST(GeminiNativeRoute, SaysWhyThereIsNoSuchPath)
     };
 
     for (const Case &c : {
-             Case{"/v1beta/cachedContents", "not served"},
-             Case{"/v1beta/files/x", "not served"},
-             Case{"/upload/v1beta/files", "not served"},
-             Case{"/v1beta/batches/x", "not served"},
-             Case{"/v1beta/operations/x", "not served"},
-             Case{"/v1beta/models/m/operations/x", "not served"},
+             Case{"/v1beta/cachedContents/a/b", "not served"},
+             Case{"/v1beta/files/x:register", "not served"},
+             Case{"/upload/v1beta/batches", "not served"},
+             Case{"/v1beta/upload/files/x", "not served"},
+             Case{"/download/v1beta/files/x", "not served"},
+             Case{"/v1beta/fileSearchStores/x", "not served"},
+             Case{"/v1beta/models/m/operations/x:poll", "not served"},
              Case{"/v1beta/tunedModels/x:generateContent", "not served"},
              Case{"/v1beta/models/tunedModels/x:generateContent",
                  "not served"},
-             Case{"/v1beta/models/m:batchGenerateContent", "not served"},
+             Case{"/v1beta/models/m:bidiGenerateContent", "not served"},
              Case{"/v1beta", "no path"},
              Case{"/", "no path"},
              Case{"/v1beta/chat/completions", "no path"},

@@ -47,6 +47,7 @@ TEST(KeysLayout, TheRegionsLieOneBehindTheOtherInWholeLines)
             reinterpret_cast<const char *>(regions.uses),
             reinterpret_cast<const char *>(regions.dirty_uses),
             reinterpret_cast<const char *>(regions.added),
+            reinterpret_cast<const char *>(regions.resources),
             reinterpret_cast<const char *>(regions.journal),
             reinterpret_cast<const char *>(regions.trails),
             reinterpret_cast<const char *>(regions.series),

@@ -39,6 +39,39 @@ std::string_view name_of(Operation operation)
 
     case Operation::predict:
         return "predict";
+
+    case Operation::cached_contents:
+        return "cachedContents";
+
+    case Operation::files:
+        return "files";
+
+    case Operation::upload:
+        return "upload";
+
+    case Operation::download:
+        return "download";
+
+    case Operation::batches:
+        return "batches";
+
+    case Operation::operations:
+        return "operations";
+
+    case Operation::batch_generate_content:
+        return "batchGenerateContent";
+
+    case Operation::async_batch_embed_content:
+        return "asyncBatchEmbedContent";
+
+    case Operation::predict_long_running:
+        return "predictLongRunning";
+
+    case Operation::compute_tokens:
+        return "computeTokens";
+
+    case Operation::fetch_predict_operation:
+        return "fetchPredictOperation";
     }
 
     return {};

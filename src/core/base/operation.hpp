@@ -18,7 +18,18 @@ enum class Operation : std::uint8_t {
     count_tokens,
     embed_content,
     batch_embed_contents,
-    predict
+    predict,
+    cached_contents,
+    files,
+    upload,
+    download,
+    batches,
+    operations,
+    batch_generate_content,
+    async_batch_embed_content,
+    predict_long_running,
+    compute_tokens,
+    fetch_predict_operation
 };
 
 /// "chat_completions"; of Gemini's own API the method as Google writes it,

@@ -2,9 +2,12 @@
 
 #include "core/base/segments.hpp"
 #include "core/base/text.hpp"
+#include "core/gemini/resource_route.hpp"
+#include "core/gemini/vertex_route.hpp"
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 namespace gw::gemini {
 
@@ -33,6 +36,22 @@ bool take_version(std::string_view &path)
     return true;
 }
 
+bool is_collection(std::string_view segment)
+{
+    constexpr std::string_view collections[] = {
+        "models", "cachedContents", "files", "batches", "operations",
+        "upload", "download"
+    };
+
+    for (std::string_view collection : collections) {
+        if (segment == collection) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 /// A URI cut in two by the location's prefix.
 struct Cut {
     std::string_view path;          // behind the prefix
@@ -40,11 +59,12 @@ struct Cut {
     /// From where the prefix itself begins to be part of the API's path; the
     /// whole if it does not.
     std::string_view outer;
+    bool before_version = false;    // outer begins with "upload", "download"
 };
 
 Cut cut(std::string_view uri, std::string_view prefix)
 {
-    const Cut whole{without_slashes(uri), false, without_slashes(uri)};
+    const Cut whole{without_slashes(uri), false, without_slashes(uri), false};
     Cut found = whole;
     bool in_api = false;
 
@@ -63,8 +83,10 @@ Cut cut(std::string_view uri, std::string_view prefix)
 
         found.versioned = is_version(wanted);
 
-        if (!in_api && (found.versioned || wanted == "models")) {
+        if (!in_api && (found.versioned || is_collection(wanted))) {
             found.outer = before;
+            found.before_version = wanted == "upload"
+                                   || wanted == "download";
             in_api = true;
         }
     }
@@ -81,14 +103,16 @@ constexpr Verb verbs[] = {
     {"countTokens", Operation::count_tokens},
     {"embedContent", Operation::embed_content},
     {"batchEmbedContents", Operation::batch_embed_contents},
-    {"predict", Operation::predict}
+    {"predict", Operation::predict},
+    {"batchGenerateContent", Operation::batch_generate_content},
+    {"asyncBatchEmbedContent", Operation::async_batch_embed_content},
+    {"predictLongRunning", Operation::predict_long_running}
 };
 
 /// What else Google has below a version.
 constexpr std::string_view other_collections[] = {
-    "cachedContents", "files", "batches", "operations", "tunedModels",
-    "corpora", "fileSearchStores", "interactions", "auth_tokens",
-    "dynamic", "upload", "download"
+    "tunedModels", "corpora", "fileSearchStores", "interactions",
+    "auth_tokens", "dynamic"
 };
 
 bool is_word(std::string_view text)
@@ -104,9 +128,18 @@ bool is_word(std::string_view text)
 
 enum class Found { endpoint, not_served, nothing };
 
-Found find_endpoint(std::string_view path, NativeRoute &route)
+/// methods: that it takes.
+Found find_endpoint(std::string_view path, NativeRoute &route,
+    Methods &methods)
 {
+    methods = find_resource(path, route);
+
+    if (methods != 0) {
+        return Found::endpoint;
+    }
+
     std::string_view collection = take_segment(path);
+    route = {};
 
     for (std::string_view other : other_collections) {
         if (collection == other) {
@@ -115,11 +148,14 @@ Found find_endpoint(std::string_view path, NativeRoute &route)
     }
 
     if (collection != "models") {
-        return Found::nothing;
+        return is_collection(collection) ? Found::not_served
+                                         : Found::nothing;
     }
 
+    methods = method_get;
+
     if (path.empty()) {
-        route = {Operation::models, {}};
+        route.operation = Operation::models;
         return Found::endpoint;
     }
 
@@ -133,13 +169,16 @@ Found find_endpoint(std::string_view path, NativeRoute &route)
 
     if (colon == std::string_view::npos || !is_word(path.substr(colon + 1)))
     {
-        route = {Operation::model, path};
+        route.operation = Operation::model;
+        route.model = path;
         return Found::endpoint;
     }
 
     for (const Verb &verb : verbs) {
         if (path.substr(colon + 1) == verb.name) {
-            route = {verb.operation, path.substr(0, colon)};
+            route.operation = verb.operation;
+            route.model = path.substr(0, colon);
+            methods = method_post;
             return Found::endpoint;
         }
     }
@@ -161,21 +200,34 @@ Error no_such_url(std::string_view method, std::string_view uri,
     return error;
 }
 
-bool is_get(Operation operation)
+Error wrong_method(std::string_view method, std::string_view uri,
+    Methods methods)
 {
-    return operation == Operation::models || operation == Operation::model;
-}
+    std::string list = allowed(methods);
 
-Error wrong_method(std::string_view method, std::string_view uri, bool get)
-{
     Error error;
     error.kind = ErrorKind::method_not_allowed;
     error.message = scrub(method, {}, max_shown) + " is not allowed for "
                     + scrub(uri, {}, max_shown) + ", use "
-                    + (get ? "GET" : "POST") + ".";
-    error.param = get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+                    + list.substr(0, list.find(", OPTIONS")) + ".";
+    error.param = std::move(list);
 
     return error;
+}
+
+Result<NativeRoute> of_vertex(Result<VertexRoute> route)
+{
+    if (!route) {
+        return route.error();
+    }
+
+    NativeRoute native;
+    native.operation = route->operation;
+    native.model = route->model;
+    native.method = is_get(route->operation) ? "GET" : "POST";
+    native.vertex = route->version;
+
+    return native;
 }
 
 int hex_digit(char c)
@@ -249,8 +301,12 @@ bool take_argument(std::string_view &query, std::string_view &argument)
 Result<NativeRoute> native_route(std::string_view method,
     std::string_view uri, std::string_view prefix)
 {
+    if (auto vertex = vertex_route(method, uri, prefix)) {
+        return of_vertex(std::move(*vertex));
+    }
+
     Cut parts = cut(uri, prefix);
-    std::string_view path = parts.path;
+    std::string_view path = parts.before_version ? parts.outer : parts.path;
 
     if (take_version(path)) {
         std::string_view rest = path;
@@ -261,13 +317,14 @@ Result<NativeRoute> native_route(std::string_view method,
         }
     }
 
-    NativeRoute route{};
-    Found found = find_endpoint(path, route);
+    NativeRoute route;
+    Methods methods = 0;
+    Found found = find_endpoint(path, route, methods);
 
     if (found == Found::nothing) {
         path = parts.outer;
         (void) take_version(path);
-        found = find_endpoint(path, route);
+        found = find_endpoint(path, route, methods);
     }
 
     switch (found) {
@@ -283,19 +340,28 @@ Result<NativeRoute> native_route(std::string_view method,
         break;
     }
 
-    bool get = is_get(route.operation);
+    Method asked = method_of(method);
 
-    if (get ? method != "GET" && method != "HEAD" : method != "POST") {
-        return wrong_method(method, uri, get);
+    if ((methods & asked) == 0) {
+        return wrong_method(method, uri, methods);
     }
+
+    route.method = name_of(asked);
 
     return route;
 }
 
-void write_native_path(Operation operation, std::string_view model,
+void write_native_path(const NativeRoute &route, std::string_view model,
     std::string_view query, Output &out)
 {
     constexpr std::string_view collection = "models";
+    Operation operation = route.operation;
+
+    if (is_about_resources(operation)) {
+        write_resource_path(route, out);
+        write_native_query(query, out);
+        return;
+    }
 
     out.append(base_path);
 
@@ -312,7 +378,7 @@ void write_native_path(Operation operation, std::string_view model,
         out.append(model);
     }
 
-    if (!is_get(operation)) {
+    if (operation != Operation::models && operation != Operation::model) {
         out.append(':');
         out.append(name_of(operation));
     }

@@ -83,6 +83,9 @@ std::string_view name_of(EventKind kind)
     case EventKind::signature_kept:
         return "signature_kept";
 
+    case EventKind::resource_kept:
+        return "resource_kept";
+
     case EventKind::kinds:
         break;
     }

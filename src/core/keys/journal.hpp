@@ -21,6 +21,7 @@ enum class EventKind : std::uint8_t {
     key_removed,
     limit_learned,      // value: Quantity << 56 | limit
     signature_kept,     // owner: the signature's id
+    resource_kept,      // owner: the resource's id
     kinds
 };
 

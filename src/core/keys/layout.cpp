@@ -25,6 +25,7 @@ static_assert(fit_for_shared_memory<Header>
               && fit_for_shared_memory<LimitRecord>
               && fit_for_shared_memory<UseRecord>
               && fit_for_shared_memory<AddedRecord>
+              && fit_for_shared_memory<ResourceRecord>
               && fit_for_shared_memory<JournalEntry>
               && fit_for_shared_memory<TrailRecord>
               && fit_for_shared_memory<SeriesRecord>
@@ -34,6 +35,7 @@ static_assert(sizeof(Header) % 64 == 0 && sizeof(KeyRecord) % 64 == 0
               && sizeof(Cell) % 64 == 0 && sizeof(ModelName) % 64 == 0
               && sizeof(LimitRecord) % 64 == 0 && sizeof(UseRecord) % 64 == 0
               && sizeof(AddedRecord) % 64 == 0
+              && sizeof(ResourceRecord) % 64 == 0
               && sizeof(JournalEntry) % 64 == 0
               && sizeof(TrailRecord) % 64 == 0
               && 4 * sizeof(SeriesRecord) % 64 == 0
@@ -59,14 +61,15 @@ struct Profile {
     std::uint32_t events;
     std::uint32_t trails;
     std::uint32_t series;
+    std::uint32_t resources;
     std::uint32_t least_tokens;
 };
 
 constexpr Profile profiles[] = {
-    { 8, 1024, 16, 4096, 8, 1024, 256, 4096, 4096, 64, 4096, 32 },
-    { 4, 512, 8, 512, 8, 128, 128, 1024, 1024, 64, 1024, 16 },
-    { 2, 128, 4, 128, 8, 32, 64, 128, 256, 16, 256, 4 },
-    { 1, 64, 2, 32, 8, 8, 16, 32, 32, 4, 32, 0 }
+    { 8, 1024, 16, 4096, 8, 1024, 256, 4096, 4096, 64, 4096, 16384, 32 },
+    { 4, 512, 8, 512, 8, 128, 128, 1024, 1024, 64, 1024, 2048, 16 },
+    { 2, 128, 4, 128, 8, 32, 64, 128, 256, 16, 256, 256, 4 },
+    { 1, 64, 2, 32, 8, 8, 16, 32, 32, 4, 32, 32, 0 }
 };
 
 std::uint32_t power_of_two_from(std::uint64_t number)
@@ -106,6 +109,7 @@ Layout layout_of(std::uint32_t slots, const Profile &profile,
     layout.journal_capacity = profile.events;
     layout.trail_capacity = profile.trails;
     layout.metric_capacity = profile.series;
+    layout.resource_capacity = profile.resources;
     layout.token_capacity = accounts <= profile.least_tokens
         ? profile.least_tokens : power_of_two_from(accounts);
 
@@ -264,6 +268,12 @@ void migrate_added(const Regions &to, const Regions &from)
     }
 }
 
+void migrate_resources(const Regions &to, const Regions &from)
+{
+    ResourceTable(to.resources, to.header->resource_capacity).copy_from(
+        ResourceTable(from.resources, from.header->resource_capacity));
+}
+
 void copy_histogram(Histogram &to, const Histogram &from)
 {
     for (std::size_t i = 0; i < Histogram::bounds + 1; ++i) {
@@ -333,6 +343,7 @@ Regions regions_of(void *memory)
     take(regions.uses, header.use_capacity);
     take(regions.dirty_uses, dirty_words(header.use_capacity));
     take(regions.added, header.added_capacity);
+    take(regions.resources, header.resource_capacity);
     take(regions.journal, header.journal_capacity);
     take(regions.trails, header.trail_capacity);
     take(regions.series, header.metric_capacity);
@@ -421,6 +432,7 @@ std::size_t Layout::bytes() const
         + std::size_t{use_capacity} * sizeof(UseRecord)
         + dirty_words(use_capacity) * sizeof(Word)
         + std::size_t{added_capacity} * sizeof(AddedRecord)
+        + std::size_t{resource_capacity} * sizeof(ResourceRecord)
         + std::size_t{journal_capacity} * sizeof(JournalEntry)
         + std::size_t{trail_capacity} * sizeof(TrailRecord)
         + std::size_t{metric_capacity} * sizeof(SeriesRecord)
@@ -442,6 +454,7 @@ void Pool::format(void *memory, const Layout &layout)
     header->journal_capacity = layout.journal_capacity;
     header->trail_capacity = layout.trail_capacity;
     header->metric_capacity = layout.metric_capacity;
+    header->resource_capacity = layout.resource_capacity;
     header->token_capacity = layout.token_capacity;
     header->magic = layout_magic;
 }
@@ -461,6 +474,7 @@ bool Pool::formatted(const void *memory, const Layout &layout)
         && header->journal_capacity == layout.journal_capacity
         && header->trail_capacity == layout.trail_capacity
         && header->metric_capacity == layout.metric_capacity
+        && header->resource_capacity == layout.resource_capacity
         && header->token_capacity == layout.token_capacity;
 }
 
@@ -491,6 +505,7 @@ void Pool::migrate(void *to, const void *from)
     migrate_limits(target, source);
     migrate_uses(target, source, models);
     migrate_added(target, source);
+    migrate_resources(target, source);
     migrate_metrics(target, source, models, migrate_keys(target, source));
     migrate_tokens(target, source);
 }

@@ -56,7 +56,7 @@ struct Histogram {
     void add(std::int64_t ms);
 };
 
-constexpr std::size_t histogram_operations = 16;
+constexpr std::size_t histogram_operations = 32;
 
 struct alignas(64) Histograms {
     Histogram latency[histogram_operations];        // by operation

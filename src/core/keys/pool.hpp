@@ -13,6 +13,7 @@
 #include "core/keys/metrics.hpp"
 #include "core/keys/quota.hpp"
 #include "core/keys/record.hpp"
+#include "core/keys/resources.hpp"
 #include "core/keys/tokens.hpp"
 #include "core/keys/trail.hpp"
 #include "core/keys/use.hpp"
@@ -93,6 +94,7 @@ struct Layout {
     std::uint32_t journal_capacity;
     std::uint32_t trail_capacity;
     std::uint32_t metric_capacity;
+    std::uint32_t resource_capacity;
     std::uint32_t token_capacity;
 
     /// Room for `keys` and growth: capacities are rounded up so that adding a
@@ -390,6 +392,14 @@ public:
     bool healthy(std::int64_t now_ms) const { return usable(now_ms) != 0; }
 
     Journal &journal() { return journal_; }
+
+    /// What clients have stored upstream, and whose it is.
+    const ResourceTable &resources() const { return resources_; }
+
+    /// Keeps what is known of one, and tells it. remote: from another host.
+    bool keep_resource(const Resource &resource, bool remote,
+        std::int64_t now_ms);
+
     MetricTable &metrics() { return metrics_; }
     const MetricTable &metrics() const { return metrics_; }
 
@@ -543,6 +553,7 @@ private:
     ModelTable models_;
     UseTable uses_;
     AddedTable added_;
+    ResourceTable resources_;
     Journal journal_;
     TrailRing trails_;
     MetricTable metrics_;

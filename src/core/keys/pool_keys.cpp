@@ -121,6 +121,8 @@ bool Pool::adopt(void *memory)
     uses_ = UseTable(regions.uses, regions.dirty_uses,
         header_->use_capacity);
     added_ = AddedTable(regions.added, header_->added_capacity);
+    resources_ = ResourceTable(regions.resources,
+        header_->resource_capacity);
     journal_ = Journal(&header_->journal_next, regions.journal,
         header_->journal_capacity);
     trails_ = TrailRing(&header_->trail_next, regions.trails,

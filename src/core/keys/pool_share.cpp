@@ -89,6 +89,25 @@ void Pool::tell_limit(std::uint64_t owner, std::uint64_t model,
     journal_.append(event);
 }
 
+bool Pool::keep_resource(const Resource &resource, bool remote,
+    std::int64_t now_ms)
+{
+    if (resource.when_ms > now_ms + ahead_ms
+        || !resources_.keep(resource, now_ms))
+    {
+        return false;
+    }
+
+    Event event;
+    event.kind = EventKind::resource_kept;
+    event.remote = remote;
+    event.owner = resource.id;
+    event.at_ms = now_ms;
+
+    journal_.append(event);
+    return true;
+}
+
 std::string Pool::certain_model(std::uint64_t id, std::uint64_t owner,
     std::uint64_t model_index) const
 {

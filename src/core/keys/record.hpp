@@ -68,6 +68,7 @@ struct alignas(64) Header {
     std::uint32_t journal_capacity;     // a power of two
     std::uint32_t trail_capacity;
     std::uint32_t metric_capacity;      // a power of two
+    std::uint32_t resource_capacity;
     std::uint32_t token_capacity;
     Word ticket;                        // uses so far, all keys
     Word cursors[turn_cursors];         // round robin, by the model's hash

@@ -5,6 +5,7 @@
 #include "core/keys/journal.hpp"
 #include "core/keys/metrics.hpp"
 #include "core/keys/record.hpp"
+#include "core/keys/resources.hpp"
 #include "core/keys/tokens.hpp"
 #include "core/keys/trail.hpp"
 #include "core/keys/use.hpp"
@@ -21,6 +22,7 @@ struct Regions {
     UseRecord *uses = nullptr;
     Word *dirty_uses = nullptr;
     AddedRecord *added = nullptr;
+    ResourceRecord *resources = nullptr;
     JournalEntry *journal = nullptr;
     TrailRecord *trails = nullptr;
     SeriesRecord *series = nullptr;

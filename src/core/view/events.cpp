@@ -159,6 +159,7 @@ bool write_event(const keys::Pool &pool, const keys::Event &event,
     std::int64_t now_ms, Output &out)
 {
     if (event.kind == EventKind::signature_kept
+        || event.kind == EventKind::resource_kept
         || event.kind >= EventKind::kinds)
     {
         return false;
