@@ -14,6 +14,7 @@
 #include "nginx/zone.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,8 +25,10 @@ namespace gw::ngx {
 
 namespace {
 
-// A request may be waiting for what is noticed now.
+// A request may be waiting for what is noticed now; who only waits for the
+// lease may be slower.
 constexpr ngx_msec_t tick = 50;
+constexpr ngx_msec_t idle_tick = 250;
 
 constexpr ngx_msec_t timeout = 10000;
 constexpr std::size_t concurrency = 4;
@@ -87,8 +90,8 @@ public:
     Keeper(const Keeper &) = delete;
     Keeper &operator=(const Keeper &) = delete;
 
-    /// Each 50 ms.
-    void turn();
+    /// Each 50 ms. false: it is another worker's.
+    bool turn();
 
     void finish();
 
@@ -135,10 +138,10 @@ bool is_gone(std::uint64_t process)
            && ngx_errno == ESRCH;
 }
 
-void Keeper::turn()
+bool Keeper::turn()
 {
     if (!lease_.hold()) {
-        return;
+        return false;
     }
 
     if (conf_.zone->token_configuration().exchange(conf_.configuration)
@@ -155,6 +158,8 @@ void Keeper::turn()
         strangers_gone_ = true;
         forget_strangers();
     }
+
+    return true;
 }
 
 /// A new key file, or a clock that has been set.
@@ -195,7 +200,7 @@ void Keeper::tend(const AccountConf &account)
     keys::TokenState state = tokens().state(*place, account.token_id)
         .value_or(keys::TokenState());
 
-    if (state.number != 0 && !state.usable(now_ms())) {
+    if (state.there && !state.usable(now_ms())) {
         ZoneLock lock(conf_.zone->shm);
         tokens().wipe_token(*place);
     }
@@ -374,14 +379,18 @@ void Keeper::note_failure(const AccountConf &account, const Outcome &outcome,
         text += hint;
 
         if (outcome.reply.cause == account::Cause::clock && outcome.skew_ms) {
-            text += ", which is " + std::to_string(*outcome.skew_ms / 1000)
-                    + " s ahead of ours";
+            std::int64_t skew_s = *outcome.skew_ms / 1000;
+
+            text += ", which is " + std::to_string(std::abs(skew_s))
+                    + (skew_s < 0 ? " s behind" : " s ahead");
         }
 
         text += ")";
     }
 
-    ngx_log_error(has_token ? NGX_LOG_WARN : NGX_LOG_ERR, ngx_cycle->log, 0,
+    ngx_uint_t level = has_token ? NGX_LOG_WARN : NGX_LOG_ERR;
+
+    ngx_log_error(level, ngx_cycle->log, 0,
         "gemini: service account \"%*s\" of \"%V\" gets no access token from "
         "\"%V\": %*s; %s, tried again in %T s", GW_LOG(account.name),
         &conf_.name, &account.target->url, GW_LOG(text),
@@ -414,16 +423,27 @@ Keepers *keepers;
 
 void take_turns(ngx_event_t *ev)
 {
+    bool keeps = false;
+
     for (const std::unique_ptr<Keeper> &keeper : keepers->list) {
-        guarded(ev->log, false, [&]() {
-            keeper->turn();
-            return true;
-        });
+        keeps |= guarded(ev->log, false, [&]() { return keeper->turn(); });
     }
 
     if (!ngx_exiting && !ngx_terminate && !ngx_quit) {
-        ngx_add_timer(ev, tick);
+        ngx_add_timer(ev, keeps ? tick : idle_tick);
     }
+}
+
+/// Whether there are tokens of a former configuration to be forgotten.
+bool has_tokens(const keys::TokenTable &tokens)
+{
+    for (std::size_t i = 0; i < tokens.capacity(); ++i) {
+        if (tokens.id_at(i) != 0) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 }
@@ -434,9 +454,8 @@ void start_token_keepers(ngx_cycle_t *cycle)
         auto made = std::make_unique<Keepers>();
 
         for (const PoolConf *pool : pools_of(cycle)) {
-            // Those of a former configuration are to be forgotten.
             if (!pool->accounts.empty()
-                || pool->zone->pool.tokens().capacity() != 0)
+                || has_tokens(pool->zone->pool.tokens()))
             {
                 made->list.push_back(std::make_unique<Keeper>(*pool));
             }

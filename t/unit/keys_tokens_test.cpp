@@ -147,7 +147,7 @@ TEST(KeysTokens, ARefusedTokenIsNotUsedAndARefusalOfAnOldOneSaysNothing)
     places.store(0, 7, "first");
     std::uint64_t first = places.table.read(0, 7)->number;
     EXPECT_EQ(places.table.refuse(0, 7, first, now), TokenRefusal::renews);
-    EXPECT_EQ(places.table.refuse(0, 7, first, now), TokenRefusal::renews);
+    EXPECT_EQ(places.table.refuse(0, 7, first, now), TokenRefusal::outdated);
     EXPECT_FALSE(places.table.usable(0, 7, now));
     EXPECT_TRUE(places.table.state(0, 7)->refused);
     EXPECT_TRUE(places.table.coming(0, 7));
@@ -163,6 +163,12 @@ TEST(KeysTokens, ARefusedTokenIsNotUsedAndARefusalOfAnOldOneSaysNothing)
 
     // It was made because of a refusal.
     EXPECT_EQ(places.table.refuse(0, 7, second, now), TokenRefusal::in_vain);
+    EXPECT_FALSE(places.table.coming(0, 7));
+    EXPECT_FALSE(places.table.state(0, 7)->due(now + 599999));
+    EXPECT_TRUE(places.table.state(0, 7)->due(now + 600000));
+    places.table.hurry(0, 7);
+    EXPECT_TRUE(places.table.coming(0, 7));
+    EXPECT_TRUE(places.table.state(0, 7)->due(now));
 }
 
 TEST(KeysTokens, AnAcceptedTokenMayBeRefusedOnceMore)

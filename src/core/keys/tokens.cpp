@@ -214,6 +214,7 @@ std::optional<TokenState> TokenTable::state(std::size_t place,
         std::uint64_t sizes = record.sizes.load(std::memory_order_relaxed);
 
         state.number = record.number.load(std::memory_order_relaxed);
+        state.there = (sizes & size_mask) != 0;
         state.expires_ms = static_cast<std::int64_t>(
             record.expires_ms.load(std::memory_order_relaxed));
         state.next_try_ms = static_cast<std::int64_t>(
@@ -247,11 +248,15 @@ TokenRefusal TokenTable::refuse(std::size_t place, std::uint64_t id,
     }
 
     record.refused_ms.store(word_of(now_ms));
-    record.refused.store(number);
+    bool known = record.refused.exchange(number) == number;
 
-    return (record.flags.load() & flag_instead) != 0
-               && record.taken.load() != number
-        ? TokenRefusal::in_vain : TokenRefusal::renews;
+    if ((record.flags.load() & flag_instead) != 0
+        && record.taken.load() != number)
+    {
+        return TokenRefusal::in_vain;
+    }
+
+    return known ? TokenRefusal::outdated : TokenRefusal::renews;
 }
 
 void TokenTable::hurry(std::size_t place, std::uint64_t id)

@@ -23,7 +23,8 @@ struct Token {
 
 /// What is known of an account's token, but for the token itself.
 struct TokenState {
-    std::uint64_t number = 0;           // 0: there is none
+    std::uint64_t number = 0;           // 0: there has been none
+    bool there = false;                 // it has not been wiped
     std::int64_t expires_ms = 0;
     std::int64_t next_try_ms = 0;
     bool refused = false;               // upstream does not take it
@@ -69,7 +70,7 @@ static_assert(sizeof(TokenRecord::problem) >= account::max_problem);
 
 /// What upstream's refusal of a token means.
 enum class TokenRefusal : std::uint8_t {
-    outdated,           // there is another by now, or none: nothing is said
+    outdated,           // that is known already, or there is another by now
     renews,             // it is dropped, and exchanged for at once
     in_vain             // it had come in place of a refused one itself: it is
                         // not the token that upstream refuses
