@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gw::front {
 
@@ -34,7 +35,12 @@ public:
     void write_path(std::string_view model, const gemini::Place &place,
         Output &out) const override;
     void hide(std::string_view secret) override { secret_ = secret; }
-    std::string_view upstream_method() const override;
+    std::string_view upstream_method() const override
+    {
+        return route_.method;
+    }
+    gemini::Apis apis() const override;
+    std::vector<std::string_view> resources() const override;
     std::int64_t estimated_tokens() const override { return tokens_; }
     Whole whole(std::string_view body, bool last_try, Output &out) override;
     translate::StreamState feed(std::string_view bytes,
@@ -65,9 +71,11 @@ private:
     gemini::NativeRoute route_;
     std::string_view query_;
     std::string_view body_;
+    std::vector<std::string> names_;        // of what is kept upstream
     std::string_view secret_;
     bool events_;                   // a stream of events, not an array
     std::size_t max_event_;
+    std::pmr::memory_resource *memory_;
     std::int64_t tokens_ = 0;
 
     // of one try

@@ -17,6 +17,20 @@ bool is_unreserved(char c)
            || c == '~';
 }
 
+void append_model(Output &out, std::string_view model)
+{
+    out.append(version);
+
+    if (model.find('/') == std::string_view::npos) {
+        out.append("models/");
+    }
+
+    // What valid_model() lets through stands in a path as it is.
+    out.append(model);
+}
+
+}
+
 void append_encoded(Output &out, std::string_view text)
 {
     constexpr std::string_view digits = "0123456789ABCDEF";
@@ -32,20 +46,6 @@ void append_encoded(Output &out, std::string_view text)
         out.append(digits[byte >> 4]);
         out.append(digits[byte & 15]);
     }
-}
-
-void append_model(Output &out, std::string_view model)
-{
-    out.append(version);
-
-    if (model.find('/') == std::string_view::npos) {
-        out.append("models/");
-    }
-
-    // What valid_model() lets through stands in a path as it is.
-    out.append(model);
-}
-
 }
 
 void write_generate_path(std::string_view model, bool stream, Output &out)
