@@ -304,7 +304,7 @@ ngx_int_t CheckRun::answer_all()
 
 Result<void> check_place(RequestContext *ctx)
 {
-    if (governed_conf(ctx).probe.target != nullptr) {
+    if (governed_conf(ctx).probe.destinations != nullptr) {
         return {};
     }
 

@@ -26,6 +26,7 @@ enum class Exhausted : ngx_uint_t { fail, wait, soonest };
 
 struct Target;
 struct TlsConf;
+struct Destinations;
 
 /// `probe`, and where questions about keys go.
 struct ProbeConf {
@@ -38,8 +39,7 @@ struct ProbeConf {
     std::uint64_t configuration = 0;
 
     // Of the first location that passes to the pool; null: none does.
-    const Target *target = nullptr;
-    TlsConf *tls = nullptr;         // with a target of https
+    const Destinations *destinations = nullptr;
 };
 
 /// One gemini_keys block.
@@ -104,6 +104,30 @@ struct TlsConf {
     ngx_str_t trusted_certificate;
 };
 
+/// A target as a location reaches it.
+struct Destination {
+    // Of Vertex AI, what credentials of this place are sent to; empty: all
+    // others.
+    ngx_str_t location{};
+    const Target *target = nullptr;
+    TlsConf *tls = nullptr;         // with a target of https
+    // The location's own, but for TLS.
+    ngx_http_upstream_conf_t upstream{};
+
+    // a private copy of the upstream group with our peer.init, made at the
+    // first request of a worker, when every module has had its say
+    ngx_http_upstream_srv_conf_t *wrapped = nullptr;
+};
+
+/// Where a location sends its requests: each try goes where the API and the
+/// place of its credential are.
+struct Destinations {
+    std::vector<Destination> list;  // the first is everybody's who has no own
+
+    const Destination &of(const keys::Credential &credential) const;
+    Destination &of(const keys::Credential &credential);
+};
+
 struct MainConf {
     void *http_ctx;                 // cf->ctx of http{}
     std::vector<PoolConf *> *pools;
@@ -150,7 +174,8 @@ struct LocationConf {
     ngx_str_t clients_name;
     ClientsConf *clients;
     keys::Limits *ip_limits;
-    Target *target;
+    Target *target;                 // gemini_upstream
+    Destinations *destinations;     // set where pool is
     ngx_array_t *aliases;           // ModelAlias
     front::Alias *listed_aliases;   // those that are plain names
     std::size_t listed_alias_count;
@@ -163,11 +188,6 @@ struct LocationConf {
     std::size_t max_response;
     ngx_flag_t ssl_verify;
     ngx_str_t ssl_trusted_certificate;
-    ngx_http_complex_value_t *ssl_name;
-
-    // a private copy of the upstream group with our peer.init, made at the
-    // first request of a worker, when every module has had its say
-    ngx_http_upstream_srv_conf_t *wrapped;
 
     bool serves() const { return pool != nullptr; }
 
@@ -217,7 +237,10 @@ char *set_clients(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 // conf_upstream.cpp
 char *set_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/// Makes the group of a target that some location may lead to: only while
+/// http{} is read. Finds one that is made at any time. null: neither.
 Target *default_target(ngx_conf_t *cf);
+Target *vertex_target(ngx_conf_t *cf, std::string_view location);
 ngx_int_t bind_target(ngx_conf_t *cf, Target *target);
 TlsConf *tls_for(ngx_conf_t *cf, bool verify, const ngx_str_t &trusted);
 

@@ -264,6 +264,17 @@ char *set_keys(ngx_conf_t *cf, ngx_command_t *, void *conf)
                                       + std::string(name) + "\"");
             }
 
+            // Whether they are needed is known only when everything is
+            // merged, but a group can be made only now.
+            for (const keys::Credential &credential : pool->credentials) {
+                if (credential.api == gemini::Api::vertex
+                    && vertex_target(cf, credential.location) == nullptr)
+                {
+                    return conf_error(cf, "cannot make the upstream group "
+                        "of \"" + credential.location + "\"");
+                }
+            }
+
             pool->seal = &mcf->seal;
 
             mcf->pools->push_back(pool);

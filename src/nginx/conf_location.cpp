@@ -73,57 +73,83 @@ char *merge_timeouts(ngx_conf_t *cf, LocationConf *prev, LocationConf *conf)
     return NGX_CONF_OK;
 }
 
-/// What a location that serves needs beyond its values: addresses, TLS.
-char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
+/// One more destination, of the credentials of a place. A target's addresses
+/// are known from now on.
+char *add_destination(ngx_conf_t *cf, LocationConf *conf, Target *target,
+    std::string_view location)
 {
-    ngx_http_upstream_conf_t &upstream = conf->upstream;
-
-    if (conf->target == nullptr) {
-        conf->target = default_target(cf);
-    }
-
-    if (conf->target == nullptr || bind_target(cf, conf->target) != NGX_OK) {
+    if (target == nullptr || bind_target(cf, target) != NGX_OK) {
         return static_cast<char *>(NGX_CONF_ERROR);
     }
 
-    bool first = conf->pool->probe.target == nullptr;
+    Destination destination;
+    destination.target = target;
+    destination.upstream = conf->upstream;
 
-    if (first) {
-        conf->pool->probe.target = conf->target;
+    if (!location.empty()) {
+        destination.location = copy(cf->pool, location);
+
+        if (destination.location.data == nullptr) {
+            return static_cast<char *>(NGX_CONF_ERROR);
+        }
     }
 
-    if (!conf->target->tls) {
-        return NGX_CONF_OK;
+    if (target->tls) {
+        destination.tls = tls_for(cf, conf->ssl_verify != 0,
+            conf->ssl_trusted_certificate);
+
+        // Without this SNI and the certificate's name would be the group's.
+        auto *name = static_cast<ngx_http_complex_value_t *>(
+            ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
+
+        if (destination.tls == nullptr || name == nullptr) {
+            return static_cast<char *>(NGX_CONF_ERROR);
+        }
+
+        name->value = target->server_name;
+
+        ngx_http_upstream_conf_t &upstream = destination.upstream;
+        upstream.ssl = &destination.tls->ssl;
+        upstream.ssl_name = name;
+        upstream.ssl_server_name = 1;
+        upstream.ssl_verify = conf->ssl_verify;
+        upstream.ssl_session_reuse = 1;
     }
 
-    TlsConf *tls = tls_for(cf, conf->ssl_verify != 0,
-        conf->ssl_trusted_certificate);
-
-    if (tls == nullptr) {
-        return static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    if (first) {
-        conf->pool->probe.tls = tls;
-    }
-
-    // Without this SNI and the certificate's name would be the group's.
-    auto *name = static_cast<ngx_http_complex_value_t *>(
-        ngx_pcalloc(cf->pool, sizeof(ngx_http_complex_value_t)));
-
-    if (name == nullptr) {
-        return static_cast<char *>(NGX_CONF_ERROR);
-    }
-
-    name->value = conf->target->server_name;
-
-    upstream.ssl = &tls->ssl;
-    upstream.ssl_name = name;
-    upstream.ssl_server_name = 1;
-    upstream.ssl_verify = conf->ssl_verify;
-    upstream.ssl_session_reuse = 1;
+    conf->destinations->list.push_back(destination);
 
     return NGX_CONF_OK;
+}
+
+/// What a location that serves needs beyond its values: where its requests go.
+char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
+{
+    conf->destinations = make<Destinations>(cf->pool);
+
+    if (conf->destinations == nullptr) {
+        return static_cast<char *>(NGX_CONF_ERROR);
+    }
+
+    if (conf->pool->probe.destinations == nullptr) {
+        conf->pool->probe.destinations = conf->destinations;
+    }
+
+    if (conf->target != nullptr) {
+        return add_destination(cf, conf, conf->target, {});
+    }
+
+    char *rv = add_destination(cf, conf, default_target(cf), {});
+
+    for (const keys::Credential &credential : conf->pool->credentials) {
+        if (rv == NGX_CONF_OK && credential.api == gemini::Api::vertex
+            && conf->destinations->of(credential).location.len == 0)
+        {
+            rv = add_destination(cf, conf,
+                vertex_target(cf, credential.location), credential.location);
+        }
+    }
+
+    return rv;
 }
 
 /// The aliases that are names, for the list of models.
@@ -385,7 +411,7 @@ ngx_int_t check_pools(ngx_conf_t *cf)
 
     return guarded(cf->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
         for (PoolConf *pool : *mcf->pools) {
-            if (pool->probe.interval != 0 && pool->probe.target == nullptr) {
+            if (pool->probe.interval != 0 && pool->probe.destinations == nullptr) {
                 conf_error(cf, "\"probe\" in gemini_keys \""
                     + std::string(view(pool->name)) + "\" does not know "
                     "where to ask: no location passes to the pool");

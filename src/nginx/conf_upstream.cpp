@@ -1,5 +1,5 @@
-// gemini_upstream URL: groups with kept-alive connections for literal URLs,
-// and TLS.
+// Where requests go: groups with kept-alive connections for literal URLs, that
+// of gemini_upstream or Google's own, and TLS.
 //
 // A URL of no `upstream {}` block would get an implicit group, which the
 // keepalive module passes over. So for each distinct URL a real block is
@@ -8,6 +8,7 @@
 // real addresses take the placeholder's place. Only the URLs in use are
 // resolved. Verified with nginx 1.22 to 1.31.
 #include "core/base/text.hpp"
+#include "core/gemini/vertex_path.hpp"
 #include "nginx/compat.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/conf_block.hpp"
@@ -278,6 +279,31 @@ Target *default_target(ngx_conf_t *cf)
 {
     std::string problem;
     return add_target(cf, default_url, problem);
+}
+
+Target *vertex_target(ngx_conf_t *cf, std::string_view location)
+{
+    std::string problem;
+    return add_target(cf, gemini::vertex_url(location), problem);
+}
+
+const Destination &Destinations::of(const keys::Credential &credential) const
+{
+    if (credential.api == gemini::Api::vertex) {
+        for (const Destination &destination : list) {
+            if (view(destination.location) == credential.location) {
+                return destination;
+            }
+        }
+    }
+
+    return list.front();
+}
+
+Destination &Destinations::of(const keys::Credential &credential)
+{
+    const Destinations &constant = *this;
+    return const_cast<Destination &>(constant.of(credential));
 }
 
 ngx_int_t bind_target(ngx_conf_t *cf, Target *target)

@@ -1,5 +1,6 @@
 #include "nginx/context.hpp"
 
+#include "core/keys/wipe.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/metrics.hpp"
 
@@ -46,6 +47,7 @@ RequestContext::~RequestContext()
     }
 
     note_stream_closed(this);
+    keys::wipe(token.text);
 
     if (front != nullptr) {
         front->~Front();

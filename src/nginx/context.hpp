@@ -126,6 +126,9 @@ struct RequestContext {
 
     // upstream
     Tries tries;
+    keys::Token token;              // of an account: what the last try had;
+                                    // wiped at the end
+    bool token_renewed = false;     // it was tried again with another one
     ngx_chain_t *body = nullptr;    // translated
     off_t body_size = 0;
     ngx_http_status_t status{};     // parser state

@@ -149,6 +149,60 @@ ngx_int_t serve_body(RequestContext *ctx)
     return start_upstream(ctx);
 }
 
+/// What names something of Vertex AI goes to a credential of its place; where
+/// the pool has none upstream says what is to be said.
+void settle_place(RequestContext *ctx)
+{
+    gemini::Place named = ctx->front->named_place();
+
+    if (named.project.empty()) {
+        return;
+    }
+
+    for (const keys::Credential &credential : ctx->pool().credentials()) {
+        if (credential.usable() && credential.api == gemini::Api::vertex
+            && credential.cloud_project == named.project
+            && credential.location == named.location)
+        {
+            ctx->project = credential.project_id;
+            return;
+        }
+    }
+}
+
+/// Whether some credential of the pool speaks one of these.
+bool has_one_of(RequestContext *ctx, gemini::Apis apis)
+{
+    for (const keys::Credential &credential : ctx->pool().credentials()) {
+        if (credential.usable() && gemini::contains(apis, credential.api)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+/// A path that nobody in the pool can serve is as if there were none.
+Result<void> check_apis(RequestContext *ctx)
+{
+    gemini::Apis wanted = ctx->front->apis();
+
+    if (has_one_of(ctx, wanted) || !has_one_of(ctx, gemini::every_api)) {
+        return {};
+    }
+
+    bool vertex = wanted == gemini::only(gemini::Api::vertex);
+    Error error;
+    error.kind = ErrorKind::unknown_url;
+    error.message = scrub(view(ctx->r->uri), {}, 200)
+        + (vertex ? " is Vertex AI's, for which this gateway has no "
+                    "credential."
+                  : " is the Gemini API's, for which this gateway has no "
+                    "credential: all are for Vertex AI.");
+
+    return error;
+}
+
 /// Gemini's own API: the model may change, in the path, and nothing else.
 ngx_int_t serve_native(RequestContext *ctx)
 {
@@ -163,7 +217,10 @@ ngx_int_t serve_native(RequestContext *ctx)
     }
 
     if (ctx->front->upstream_method() == "GET") {
-        return start_upstream(ctx);
+        auto served = check_apis(ctx);
+
+        return served ? start_upstream(ctx)
+                      : send_error(r, ctx, served.error());
     }
 
     std::string_view body;
@@ -175,6 +232,11 @@ ngx_int_t serve_native(RequestContext *ctx)
     auto written = ctx->front->read(body);
 
     if (written) {
+        written = check_apis(ctx);
+    }
+
+    if (written) {
+        settle_place(ctx);
         written = write_body(ctx, 4096);
     }
 
@@ -239,6 +301,16 @@ Result<void> route_native(RequestContext *ctx)
     return {};
 }
 
+/// The Gemini API's list says more of its models: Vertex' is for those who have
+/// no other.
+gemini::Api whose_models(RequestContext *ctx)
+{
+    gemini::Apis own = gemini::only(gemini::Api::gemini);
+
+    return has_one_of(ctx, own) || !has_one_of(ctx, gemini::every_api)
+        ? gemini::Api::gemini : gemini::Api::vertex;
+}
+
 Result<void> route_openai(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
@@ -255,8 +327,8 @@ Result<void> route_openai(RequestContext *ctx)
         || route->operation == Operation::model)
     {
         ctx->models = make_front<front::Models>(ctx,
-            lasting(ctx, route->model), ctx->conf->listed_aliases,
-            ctx->conf->listed_alias_count);
+            lasting(ctx, route->model), whose_models(ctx),
+            ctx->conf->listed_aliases, ctx->conf->listed_alias_count);
     }
 
     return {};

@@ -65,7 +65,8 @@ void KeyAsker::ask(std::size_t credential)
     }
 
     HttpRequest request;
-    request.server = { conf_.probe.target, conf_.probe.tls };
+    const Destination &destination = conf_.probe.destinations->of(key);
+    request.server = { destination.target, destination.tls };
     request.path = gemini::key_check_path;
     request.fields.reserve(key.secret.size() + 20);
     request.fields.append("x-goog-api-key: ").append(key.secret)

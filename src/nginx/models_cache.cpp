@@ -3,13 +3,19 @@
 #include "core/base/text.hpp"
 #include "nginx/answer.hpp"
 
+#include <string>
+
 namespace gw::ngx {
 
 namespace {
 
+/// Whose list it is: those of two APIs are not written alike.
 std::uint64_t source_of(RequestContext *ctx)
 {
-    return hash64(view(ctx->conf->target->url));
+    const Target &target = *ctx->conf->destinations->list.front().target;
+
+    return hash64(std::string(view(target.url)) + " "
+        + std::to_string(ctx->front->apis()));
 }
 
 }

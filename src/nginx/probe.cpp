@@ -191,7 +191,9 @@ void Prober::note(const KeyFinding &finding)
         silent_ = true;
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
             "gemini: \"%V\" says nothing of the keys of \"%V\" (%d): %*s",
-            &conf_.probe.target->url, &conf_.name, finding.status,
+            &conf_.probe.destinations->of(pool().credentials()
+                [finding.credential]).target->url,
+            &conf_.name, finding.status,
             GW_LOG(finding.answer.message));
     }
 }
@@ -203,7 +205,8 @@ void Prober::note_round()
         silent_ = false;
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
             "gemini: \"%V\" says again which keys of \"%V\" live",
-            &conf_.probe.target->url, &conf_.name);
+            &conf_.probe.destinations->list.front().target->url,
+            &conf_.name);
     }
 
     unclear_ = 0;

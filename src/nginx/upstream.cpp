@@ -1,6 +1,7 @@
 #include "nginx/upstream.hpp"
 
 #include "core/keys/shortage.hpp"
+#include "nginx/authorization.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
@@ -41,12 +42,11 @@ ngx_int_t write_head(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
     ngx_http_upstream_t *u = r->upstream;
-    const Target &target = *ctx->conf->target;
+    const Target &target = *destination_of(ctx).target;
 
     ChainOutput out(r->pool, 1024);
     StringOutput path;
 
-    ctx->front->hide(credential_of(ctx).secret);
     path.append(view(target.path));
     ctx->front->write_path(ctx->model, keys::place_of(credential_of(ctx)),
         path);
@@ -63,8 +63,7 @@ ngx_int_t write_head(RequestContext *ctx)
     out.append(view(target.host_header));
     out.append("\r\nUser-Agent: ");
     out.append(user_agent);
-    out.append("\r\nx-goog-api-key: ");
-    out.append(credential_of(ctx).secret);
+    write_authorization(ctx, out);
 
     if (ctx->conf->native) {
         write_client_headers(r, out);
@@ -164,6 +163,42 @@ void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
 }
 
+Destination &destination_of(RequestContext *ctx)
+{
+    return ctx->conf->destinations->of(credential_of(ctx));
+}
+
+bool take_destination(RequestContext *ctx)
+{
+    Destination &destination = destination_of(ctx);
+    const Target &target = *destination.target;
+
+    if (destination.wrapped == nullptr) {
+        // Not earlier: balancers may wrap peer.init as late as in their own
+        // init_process. The configuration is this worker's own copy by now.
+        destination.wrapped = static_cast<ngx_http_upstream_srv_conf_t *>(
+            ngx_palloc(ngx_cycle->pool,
+                sizeof(ngx_http_upstream_srv_conf_t)));
+
+        if (destination.wrapped == nullptr) {
+            return false;
+        }
+
+        *destination.wrapped = *target.group;
+        destination.wrapped->peer.init = init_peer;
+        destination.upstream.upstream = destination.wrapped;
+    }
+
+    ngx_http_upstream_t *u = ctx->r->upstream;
+
+    u->conf = &destination.upstream;
+    u->ssl = target.tls;
+    u->schema = target.tls ? ngx_str_t ngx_string("https://")
+                           : ngx_str_t ngx_string("http://");
+
+    return true;
+}
+
 const keys::Credential &credential_of(RequestContext *ctx)
 {
     return ctx->pool().credentials()[ctx->tries.credential];
@@ -189,8 +224,6 @@ void log_shortage(RequestContext *ctx, const Error &error)
 ngx_int_t start_upstream(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
-    LocationConf *conf = ctx->conf;
-
     keys::Choice choice;
 
     if (!find_credential(ctx, choice)) {
@@ -209,29 +242,12 @@ ngx_int_t start_upstream(RequestContext *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (conf->wrapped == nullptr) {
-        // Not earlier: balancers may wrap peer.init as late as in their own
-        // init_process. The configuration is this worker's own copy by now.
-        auto *cycle_pool = ngx_cycle->pool;
-
-        conf->wrapped = static_cast<ngx_http_upstream_srv_conf_t *>(
-            ngx_palloc(cycle_pool, sizeof(ngx_http_upstream_srv_conf_t)));
-
-        if (conf->wrapped == nullptr) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        *conf->wrapped = *conf->target->group;
-        conf->wrapped->peer.init = init_peer;
-        conf->upstream.upstream = conf->wrapped;
+    if (!take_destination(ctx)) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_upstream_t *u = r->upstream;
 
-    u->conf = &conf->upstream;
-    u->ssl = conf->target->tls;
-    u->schema = conf->target->tls ? ngx_str_t ngx_string("https://")
-                                  : ngx_str_t ngx_string("http://");
     u->method = str(ctx->front->upstream_method());
     u->output.tag = reinterpret_cast<ngx_buf_tag_t>(&ngx_http_gemini_module);
     u->buffering = 0;

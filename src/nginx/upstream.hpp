@@ -10,6 +10,13 @@ namespace gw::ngx {
 /// usable, which the client has been told, or out of memory.
 ngx_int_t start_upstream(RequestContext *ctx);
 
+/// Where the credential's tries go.
+Destination &destination_of(RequestContext *ctx);
+
+/// Makes the way of ctx->r->upstream that of its credential: the group, TLS,
+/// the scheme. false: out of memory.
+bool take_destination(RequestContext *ctx);
+
 /// The credential that goes out now; ctx->tries.credential must be set.
 const keys::Credential &credential_of(RequestContext *ctx);
 

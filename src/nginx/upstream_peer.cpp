@@ -15,7 +15,7 @@ ngx_int_t balance(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
     ngx_http_upstream_t *u = r->upstream;
-    ngx_http_upstream_srv_conf_t *group = ctx->conf->target->group;
+    ngx_http_upstream_srv_conf_t *group = destination_of(ctx).target->group;
 
     // Round robin takes what it finds here for its own.
     u->peer.data = nullptr;
@@ -169,7 +169,9 @@ ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
 
             ngx_uint_t left = pc->tries;
 
-            if (balance(ctx) != NGX_OK) {
+            // The connection of the former try has been given back or closed
+            // by now, under the settings that it was opened with.
+            if (!take_destination(ctx) || balance(ctx) != NGX_OK) {
                 return NGX_ERROR;
             }
 

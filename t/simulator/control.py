@@ -3,6 +3,8 @@
     PUT /keys/NAME  {...}      DELETE /keys/NAME      GET /keys
     PUT /defaults   {...}      what keys without rules of their own do; pace_ms, strict_keys
     GET /seen [?key=&since=]   DELETE /seen           GET /state
+    PUT /accounts/EMAIL {...}  DELETE, GET /accounts/EMAIL
+    DELETE /accounts/EMAIL/tokens     POST /accounts/EMAIL/release
     POST /quit
 """
 
@@ -59,6 +61,8 @@ class Control:
                 return (200, {}) if simulator.keys.remove(name) else (404, {"error": "no key"})
             if request.method == "GET" and name in simulator.keys.named:
                 return 200, simulator.keys.named[name].state()
+        elif request.path.startswith("/accounts/"):
+            return self.account(request, given)
         elif call == ("GET", "/keys"):
             return 200, simulator.keys.state()
         elif call == ("PUT", "/defaults"):
@@ -74,6 +78,27 @@ class Control:
             self.quit_now()
             return 200, {}
         return 404, {"error": f"no {request.method} {request.path} here"}
+
+    def account(self, request, given):
+        """A service account, its tokens, or an exchange of its that is held."""
+        accounts = self.simulator.accounts
+        email, _, what = request.path[len("/accounts/"):].partition("/")
+        if request.method == "PUT" and not what:
+            return 200, accounts.put(email, given).state()
+        found = accounts.named.get(email)
+        if found is None:
+            return 404, {"error": "no account"}
+        call = (request.method, what)
+        if call == ("DELETE", "tokens"):
+            found.revoke()
+        elif call == ("POST", "release"):
+            found.released.set()
+        elif call == ("DELETE", ""):
+            accounts.remove(email)
+            return 200, {}
+        elif call != ("GET", ""):
+            return 404, {"error": f"no {request.method} {request.path} here"}
+        return 200, found.state()
 
     def set_defaults(self, given):
         simulator = self.simulator

@@ -108,13 +108,13 @@ def several_credentials():
     return Refusal(400, "Multiple authentication credentials received. Please pass only one.")
 
 
-def unauthenticated():
+def unauthenticated(reason="ACCESS_TOKEN_TYPE_UNSUPPORTED"):
     return Refusal(
         401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login"
         " cookie or other valid authentication credential. See"
         " https://developers.google.com/identity/sign-in/web/devconsole-project.",
-        details=[error_info("ACCESS_TOKEN_TYPE_UNSUPPORTED", method="google.ai."
-                            "generativelanguage.v1beta.GenerativeService.GenerateContent")])
+        details=[error_info(reason, method="google.ai.generativelanguage.v1beta."
+                            "GenerativeService.GenerateContent")])
 
 
 def unknown_model(model, version="v1beta", method="generateContent"):

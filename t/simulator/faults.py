@@ -61,6 +61,12 @@ def refusal(rule, secret, model, version="v1beta", method="generateContent"):
                        details=[errors.error_info("CONSUMER_SUSPENDED",
                                                   consumer=errors.CONSUMER,
                                                   containerInfo="api_key:" + secret)])
+    if rule.do == "permission_missing":
+        permission = rule.option("permission", "serviceusage.services.use")
+        return Refusal(403, f"Permission '{permission}' denied on resource '{errors.CONSUMER}' (or"
+                       " it may not exist).",
+                       details=[errors.error_info("IAM_PERMISSION_DENIED", permission=permission,
+                                                  resource=errors.CONSUMER)])
     if rule.do == "no_model":
         if rule.option("retired"):
             return Refusal(404, f"This model models/{model} is no longer available to new users."
@@ -89,6 +95,11 @@ SIMPLE = {
         403, "This API method requires billing to be enabled.",
         details=[errors.error_info("BILLING_DISABLED", consumer=errors.CONSUMER)]),
     "unauthenticated": errors.unauthenticated,
+    "scope_insufficient": lambda: Refusal(
+        403, "Request had insufficient authentication scopes.",
+        details=[errors.error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", method="google.ai."
+                                   "generativelanguage.v1beta.GenerativeService."
+                                   "GenerateContent")]),
     "exhausted_bare": lambda: Refusal(
         429, "Resource has been exhausted (e.g. check quota)."),
     "no_credit": lambda: Refusal(402, "Your prepayment credits are depleted."),

@@ -16,7 +16,7 @@ import time
 
 # Of the key or its project: told before the request is even looked at.
 KEY_FAULTS = {"invalid", "expired", "leaked", "suspended", "service_disabled", "unauthenticated",
-              "location", "blocked_key", "billing"}
+              "location", "blocked_key", "billing", "permission_missing", "scope_insufficient"}
 # Of quota, service or model: only asked of methods that spend quota, unless `methods` says more.
 SERVICE_FAULTS = {"rate_limit", "daily", "mixed", "limit_zero", "exhausted_bare", "overloaded",
                   "no_model", "deadline", "internal", "no_credit", "capacity"}
@@ -36,14 +36,16 @@ def as_list(value):
 class Rule:
     """One behaviour with the conditions under which it holds."""
 
+    KNOWN = BEHAVIOURS
+
     def __init__(self, spec):
         if isinstance(spec, str):
             spec = {"do": spec}
         if not isinstance(spec, dict):
             raise ValueError(f"a rule is a name or an object, not {spec!r}")
         self.do = spec.get("do", "ok")
-        if self.do not in BEHAVIOURS:
-            known = ", ".join(sorted(BEHAVIOURS))
+        if self.do not in self.KNOWN:
+            known = ", ".join(sorted(self.KNOWN))
             raise ValueError(f"unknown behaviour {self.do!r}; known: {known}")
         self.times = spec.get("times")
         self.after = int(spec.get("after", 0))
@@ -77,6 +79,8 @@ OK = Rule("ok")
 class Profile:
     """One key: its rules, its requests-per-minute limit, its counters."""
 
+    RULE = Rule
+
     def __init__(self, name, spec=None, shared=None):
         if not isinstance(spec, dict) or "do" in spec:
             spec = {"behaviours": [] if spec is None else spec}
@@ -85,8 +89,9 @@ class Profile:
         self.project = spec.get("project", name)
         self.rpm = spec.get("rpm")
         self.pace_ms = spec.get("pace_ms")
+        self.call_ids = spec.get("call_ids", True)
         rules = spec.get("behaviours", spec.get("behaviors", spec.get("rules", [])))
-        self.rules = [Rule(rule) for rule in as_list(rules)]
+        self.rules = [self.RULE(rule) for rule in as_list(rules)]
         self.windows = shared if shared is not None else {}
         self.requests = 0
         self.outcomes = collections.Counter()
@@ -175,6 +180,17 @@ class Keys:
         if profile is None and not self.strict:
             profile = Profile(secret, without_key(self.defaults), self.windows)
             self.by_secret[secret] = profile
+        return profile
+
+    def of_account(self, account):
+        """The profile of a service account; what is said of its e-mail decides."""
+        profile = self.by_secret.get(account.email)
+        if profile is None:
+            spec = without_key(self.defaults)
+            spec = dict(spec) if isinstance(spec, dict) and "do" not in spec \
+                else {"behaviours": spec}
+            profile = Profile(account.email, {"project": account.project, **spec}, self.windows)
+            self.by_secret[account.email] = profile
         return profile
 
     def state(self):

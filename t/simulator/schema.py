@@ -49,6 +49,20 @@ MESSAGES = {
     "EmbedContentRequest": """
         model:string content:Content taskType:TaskType title:string outputDimensionality:int32""",
     "BatchEmbedContentsRequest": "model:string requests:EmbedContentRequest*",
+    "VertexGenerateContentRequest": """
+        systemInstruction:Content contents:Content* tools:Tool* cachedContent:string
+        toolConfig:ToolConfig safetySettings:SafetySetting* generationConfig:GenerationConfig
+        labels:string% modelArmorConfig:Struct""",
+    "VertexCountTokensRequest": """
+        instances:Struct* contents:Content* systemInstruction:Content tools:Tool*
+        generationConfig:GenerationConfig""",
+    "VertexComputeTokensRequest": "instances:Struct* contents:Content*",
+    "VertexEmbedContentRequest": """
+        model:string content:Content embedContentConfig:VertexEmbedContentConfig""",
+    "VertexEmbedContentConfig": """
+        taskType:TaskType title:string outputDimensionality:int32 autoTruncate:bool
+        documentOcr:bool audioTrackExtraction:bool""",
+    "VertexBatchEmbedContentsRequest": "requests:VertexEmbedContentRequest*",
     "Content": "parts:Part* role:string",
     "Part": """
         text:string inlineData:Blob functionCall:FunctionCall functionResponse:FunctionResponse

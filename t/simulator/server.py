@@ -8,12 +8,15 @@ import json
 import re
 import time
 
+import accounts
 import answers
 import errors
 import faults
 import media
+import token_endpoint
 import tokens
 import validate
+import vertex
 import wire
 from errors import Refusal
 from families import family_of
@@ -22,22 +25,28 @@ from keys import KEY_FAULTS, SERVICE_FAULTS, Keys
 JSON_TYPE = "application/json; charset=UTF-8"
 RECORDED_BODY = 64 * 1024
 ROUTE = re.compile(r"/(v1beta|v1alpha|v1)/models(?:/([^:]+?)(?::([A-Za-z]+))?)?")
+GENERATE = ("generateContent", "streamGenerateContent")
 POST_METHODS = ("generateContent", "streamGenerateContent", "countTokens", "embedContent",
                 "batchEmbedContents")
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&='"}
 
 
 class Route:
-    """What a path asks for."""
+    """What a path asks for; `place` is None where it is Gemini's own API."""
 
-    def __init__(self, version, method, model=None):
+    def __init__(self, version, method, model=None, place=None):
         self.version = version
         self.method = method
         self.model = model
+        self.place = place
 
 
 def route_of(request):
     """The Route of a request; raises the HTML page Google has for other paths."""
+    other = vertex.parse_path(request)
+    if other is not None:
+        version, place, model, method = other
+        return Route(version, method, model, place)
     found = ROUTE.fullmatch(request.path)
     if found is None:
         raise errors.not_found_page(request.path)
@@ -55,7 +64,7 @@ def credential_of(request):
     """(kind, secret) of the one credential; Google refuses none, and refuses two."""
     found = [("header", value) for name, value in request.headers if name == "x-goog-api-key"]
     found += [("query", value) for value in request.query.get("key", [])]
-    found += [("query", value) for value in request.query.get("access_token", [])]
+    found += [("bearer", value) for value in request.query.get("access_token", [])]
     for name, value in request.headers:
         if name == "authorization":
             scheme, _, secret = value.partition(" ")
@@ -76,6 +85,9 @@ class Simulator:
     def __init__(self, catalogue, strict_keys=False, pace=0.0, seed=None, record=0):
         self.keys = Keys(strict_keys, seed)
         self.catalogue = catalogue
+        self.vertex_catalogue = vertex.Catalogue(catalogue)
+        self.accounts = accounts.Accounts()
+        self.token_endpoint = token_endpoint.TokenEndpoint(self.accounts)
         self.pace = pace
         self.seen = collections.deque(maxlen=record)
         self.tasks = set()
@@ -169,16 +181,42 @@ class Simulator:
 
     async def answer(self, request, output, record):
         """The whole of one exchange; raises Refusal for what is answered by an error."""
+        if request.path == token_endpoint.PATH:
+            await self.token_endpoint.serve(request, output, record)
+            return
         body, malformed = self.parse(request, record)
         route = route_of(request)
         record["api_method"], record["model"] = route.method, route.model
         output.array = route.method == "streamGenerateContent" and not wants_sse(request)
+        if route.place is None:
+            await self.serve_route(request, route, body, malformed, output, record)
+            return
+        record["project"], record["location"] = route.place.project, route.place.location
+        try:
+            await self.serve_route(request, route, body, malformed, output, record)
+        except Refusal as refusal:
+            raise vertex.reword(refusal, route) from refusal
+
+    def caller(self, request, route, record):
+        """(profile, what it is called by) of who calls; raises Refusal."""
         record["credential"], secret = credential_of(request)
+        if record["credential"] == "bearer":
+            account, token = self.accounts.holder(secret)
+            record["key"] = record["account"] = account.email
+            accounts.admit(account, token, route, request)
+            return self.keys.of_account(account), account.email
         record["key"] = secret
+        if route.place is not None:
+            vertex.refuse_key(route)
         profile = self.keys.find(secret)
         if profile is None:
             record["behaviour"] = "unknown_key"
             raise errors.key_invalid()
+        return profile, secret
+
+    async def serve_route(self, request, route, body, malformed, output, record):
+        """What a path asks for, for who calls."""
+        profile, secret = self.caller(request, route, record)
         profile.requests += 1
         rule = profile.pick(route.model, route.method, self.keys.random)
         record["behaviour"] = rule.do
@@ -187,6 +225,8 @@ class Simulator:
             raise wire.Cut(bool(rule.option("rst")))
         faults.set_transport(rule, output)
         if rule.do in KEY_FAULTS:
+            if rule.do == "permission_missing" and route.place is not None:
+                raise vertex.permission_denied(route, rule.option("permission", vertex.PREDICT))
             raise faults.refusal(rule, secret, route.model, route.version, route.method)
         if await faults.break_wire(rule, output):
             record["outcome"] = rule.do
@@ -194,14 +234,15 @@ class Simulator:
         try:
             if malformed is not None:
                 raise malformed
-            checked = self.check(route, body, record)
+            checked = self.check(route, body, record) if route.place is None else \
+                vertex.check(route, self.vertex_catalogue, body, record, profile.call_ids)
         except Refusal:
             profile.give_back(rule)
             record["behaviour"] = "validation"
             raise
         if rule.do in SERVICE_FAULTS or rule.do == "bad_gateway":
             raise faults.refusal(rule, secret, route.model, route.version, route.method)
-        if route.method in POST_METHODS:
+        if route.method not in ("list", "get"):
             wait = profile.over_limit(route.model)
             if wait is not None:
                 record["behaviour"] = "rpm"
@@ -239,8 +280,10 @@ class Simulator:
         return validate.check(route.method, model, body, record)
 
     async def reply(self, request, route, checked, profile, rule, output, record):
-        if route.method == "list":
-            await self.list_models(request, output)
+        if route.place is not None and route.method not in GENERATE:
+            await self.reply_of_vertex(request, route, checked, output)
+        elif route.method == "list":
+            await self.list_models(request, output, self.catalogue, "models")
         elif route.method == "get":
             await send_json(output, checked.document())
         elif route.method == "countTokens":
@@ -254,18 +297,37 @@ class Simulator:
         else:
             await self.generate(request, route, checked, profile, rule, output, record)
 
-    async def list_models(self, request, output):
+    async def reply_of_vertex(self, request, route, checked, output):
+        def vector(entry):
+            return embedding(entry, route.model)
+
+        if route.method == "list":
+            await self.list_models(request, output, self.vertex_catalogue, "publisherModels")
+            return
+        if route.method == "get":
+            document = vertex.document(checked)
+        elif route.method == "predict":
+            document = vertex.predictions(checked, vector)
+        elif route.method == "countTokens":
+            document = vertex.counted(checked)
+        elif route.method == "computeTokens":
+            document = vertex.computed(checked)
+        else:
+            document = vertex.embedded(checked, route.method, vector)
+        await send_json(output, document)
+
+    async def list_models(self, request, output, catalogue, name):
         size = request.argument("pageSize", "50")
         if not re.fullmatch(r"-?\d+", size or "x"):
             raise errors.invalid(f"Invalid value at 'page_size' (TYPE_INT32), \"{size}\"",
                                  "page_size")
         if int(size) < 0:
             raise Refusal(400, "Invalid page_size.")
-        found = self.catalogue.page(min(int(size) or 50, 1000), request.argument("pageToken"))
+        found = catalogue.page(min(int(size) or 50, 1000), request.argument("pageToken"))
         if found is None:
             raise Refusal(400, "Request contains an invalid argument.")
         entries, following = found
-        reply = {"models": entries}
+        reply = {name: entries}
         if following:
             reply["nextPageToken"] = following
         await send_json(output, reply)
@@ -283,9 +345,11 @@ class Simulator:
         except ValueError as error:
             raise Refusal(400, str(error)) from error
         events = shape(rule, events, context)
+        if route.place is not None and not context.text.startswith("#simulate "):
+            events = vertex.dress(events, profile.call_ids)
         streamed = route.method == "streamGenerateContent"
         if rule.do in ("error_in_stream", "error_first") and not streamed:
-            failure = faults.stream_error(rule, profile.secret, route.model)
+            failure = self.failure(rule, profile, route)
             status = 200 if rule.do == "error_first" else failure["error"].get("code", 500)
             await output.whole(status, JSON_TYPE, pretty(failure))
             return
@@ -294,7 +358,7 @@ class Simulator:
             await output.whole(200, kind, raw)
         elif streamed:
             stream = Stream(output, rule, wants_sse(request), record)
-            failure = faults.stream_error(rule, profile.secret, route.model) \
+            failure = self.failure(rule, profile, route) \
                 if rule.do in ("error_in_stream", "error_first") else None
             await stream.send(events, failure)
         else:
@@ -302,12 +366,23 @@ class Simulator:
             await output.connection.pause(min(sum(delay for delay, _ in events), 3.0))
             await send_json(output, answers.fold([event for _, event in events]))
 
+    @staticmethod
+    def failure(rule, profile, route):
+        """The error that comes in a stream, or in its place."""
+        found = faults.stream_error(rule, profile.secret, route.model)
+        if route.place is not None and not isinstance(rule.option("error"), dict):
+            found = vertex.reword(Refusal(found["error"]["code"], found["error"]["message"],
+                                          found["error"]["status"],
+                                          found["error"].get("details")), route).document()
+        return found
+
     def state(self):
         return {"connections": {"accepted": self.connections, "open": len(self.tasks),
                                 "most_open": self.most_open},
                 "requests": self.requests, "strict_keys": self.keys.strict,
                 "pace_ms": self.pace * 1000, "defaults": self.keys.defaults,
-                "keys": self.keys.state()}
+                "keys": self.keys.state(),
+                "accounts": {each.email: each.state() for each in self.accounts.named.values()}}
 
 
 def wants_sse(request):

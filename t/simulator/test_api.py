@@ -247,7 +247,7 @@ class ApiTest(unittest.TestCase):
                 ("k", {}, "?key=z", (400, "Multiple authentication")),
                 (None, {"Authorization": "Bearer AIzaX"}, "", (401, "invalid authentication")),
                 (None, {}, "?key=z", (200, "candidates")),
-                (None, {"Authorization": "Bearer ya29.x"}, "", (200, "candidates"))):
+                (None, {"Authorization": "Bearer ya29.x"}, "", (401, "invalid authentication"))):
             status, body = self.simulator.call("POST", path + query, said("hi"), headers, key)
             self.assertEqual(status, wanted[0])
             self.assertIn(wanted[1].encode(), body)

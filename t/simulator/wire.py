@@ -232,7 +232,8 @@ class Output:
 
     drip: bytes per write, None for as they come; drip_pause: seconds between these;
     cut_bytes: drop the connection after so many bytes of body; rst: by a reset;
-    extra_length: added to the Content-Length that is announced, whoever is wronged by it.
+    extra_length: added to the Content-Length that is announced, whoever is wronged by it;
+    date: what the Date header says, None for the truth.
     """
 
     def __init__(self, connection, request, record):
@@ -247,6 +248,7 @@ class Output:
         self.extra_length = 0
         self.force_chunked = False
         self.until_close = False
+        self.date = None
         self.started = False
         self.sent = 0
         self._chunked = False
@@ -271,7 +273,7 @@ class Output:
             lines.append(f"Content-Type: {content_type}")
         lines += [f"{name}: {value}" for name, value in COMMON_HEADERS]
         lines += [f"{name}: {value}" for name, value in headers]
-        lines.append("Date: " + email.utils.formatdate(usegmt=True))
+        lines.append("Date: " + (self.date or email.utils.formatdate(usegmt=True)))
         if self.until_close or (length is None and self.request.version == "HTTP/1.0"):
             self.keep_alive = False
         elif length is not None:

@@ -97,6 +97,23 @@ TEST(Duration, FindsTheDelayInProse)
     }
 }
 
+TEST(Duration, ReadsAnHttpDateAsAMoment)
+{
+    constexpr std::int64_t date = INT64_C(784111777000);
+
+    for (const Case &c : {
+             Case{"Sun, 06 Nov 1994 08:49:37 GMT", date},
+             Case{" Sunday, 06-Nov-94 08:49:37 GMT ", date},
+             Case{"Sun Nov  6 08:49:37 1994", date},
+             Case{"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+             Case{"120", {}},
+             Case{"", {}},
+         })
+    {
+        EXPECT_EQ(parse_http_date(c.text, date), c.ms) << c.text;
+    }
+}
+
 TEST(Duration, ReadsRetryAfterInAllItsForms)
 {
     // Sun, 06 Nov 1994 08:49:37 GMT

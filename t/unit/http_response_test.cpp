@@ -148,4 +148,18 @@ TEST(HttpResponse, AnswersAreReadByteByByte)
     }
 }
 
+TEST(HttpResponse, TheDateIsTheLastHeads)
+{
+    ResponseReader reader(max_head, max_body);
+    reader.feed("HTTP/1.1 103 Early\r\ndate: yesterday\r\n\r\n" + ok
+                + "Content-Length: 0\r\n\r\n");
+    ASSERT_EQ(reader.state(), State::done);
+    EXPECT_EQ(reader.date(), "");
+
+    ResponseReader other(max_head, max_body);
+    other.feed(ok + "Date:  Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+               "Content-Length: 0\r\n\r\n");
+    EXPECT_EQ(other.date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
 }

@@ -61,6 +61,7 @@ using Memory = std::unique_ptr<void, Free>;
     layout.trail_capacity = 4;
     layout.metric_capacity = 32;
     layout.resource_capacity = 32;
+    layout.token_capacity = 2;
 
     return layout;
 }

@@ -425,6 +425,19 @@ std::optional<std::int64_t> delay_in_prose(std::string_view message)
     return std::nullopt;
 }
 
+std::optional<std::int64_t> parse_http_date(std::string_view value,
+    std::int64_t now_ms)
+{
+    auto date = read_http_date(trim(value), now_ms);
+
+    if (!date) {
+        return std::nullopt;
+    }
+
+    return days_from_date(date->year, date->month, date->day) * ms_per_day
+           + date->second * ms_per_second;
+}
+
 std::optional<std::int64_t> parse_retry_after(std::string_view value,
     std::int64_t now_ms)
 {
@@ -438,17 +451,13 @@ std::optional<std::int64_t> parse_retry_after(std::string_view value,
         return seconds.value_or(max_seconds) * ms_per_second;
     }
 
-    auto date = read_http_date(value, now_ms);
+    auto at = parse_http_date(value, now_ms);
 
-    if (!date) {
+    if (!at) {
         return std::nullopt;
     }
 
-    std::int64_t at = days_from_date(date->year, date->month, date->day)
-                      * ms_per_day
-                      + date->second * ms_per_second;
-
-    return at > now_ms ? at - now_ms : 0;
+    return *at > now_ms ? *at - now_ms : 0;
 }
 
 std::int64_t next_pacific_midnight(std::int64_t now_ms)

@@ -18,6 +18,11 @@ std::optional<std::int64_t> parse_go_duration(std::string_view text);
 /// reset after 5h59m59s." Source: reference/errors.md section 1.
 std::optional<std::int64_t> delay_in_prose(std::string_view message);
 
+/// An HTTP date in any of its three forms (RFC 9110 5.6.7), in Unix
+/// milliseconds. now_ms: which century a year of two digits is of.
+std::optional<std::int64_t> parse_http_date(std::string_view value,
+    std::int64_t now_ms);
+
 /// Retry-After: seconds, or an HTTP date (RFC 9110 10.2.3) against now_ms.
 /// In milliseconds from now.
 std::optional<std::int64_t> parse_retry_after(std::string_view value,

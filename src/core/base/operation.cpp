@@ -66,6 +66,12 @@ std::string_view name_of(Operation operation)
 
     case Operation::predict_long_running:
         return "predictLongRunning";
+
+    case Operation::compute_tokens:
+        return "computeTokens";
+
+    case Operation::fetch_predict_operation:
+        return "fetchPredictOperation";
     }
 
     return {};

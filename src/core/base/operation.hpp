@@ -27,7 +27,9 @@ enum class Operation : std::uint8_t {
     operations,
     batch_generate_content,
     async_batch_embed_content,
-    predict_long_running
+    predict_long_running,
+    compute_tokens,
+    fetch_predict_operation
 };
 
 /// "chat_completions"; of Gemini's own API the method as Google writes it,

@@ -88,11 +88,12 @@ void Chat::take(const openai::ChatRequest &request)
     kept_ = names_kept(request_, arena_);
 }
 
-Result<void> Chat::write_body(std::string_view model, gemini::Api,
+Result<void> Chat::write_body(std::string_view model, gemini::Api api,
     Output &out)
 {
     translate::RequestOptions options;
     options.model = model;
+    options.api = api;
     options.safety = setting_.safety;
     options.safety_count = setting_.safety_count;
     options.signatures = &signatures_;
@@ -136,9 +137,9 @@ bool Chat::distrust_signatures()
 }
 
 void Chat::write_path(std::string_view model,
-    const gemini::Place &, Output &out) const
+    const gemini::Place &place, Output &out) const
 {
-    gemini::write_generate_path(model, streams_, out);
+    gemini::write_generate_path(model, place, streams_, out);
 }
 
 std::string_view Chat::KeptSignatures::find(std::string_view call_id)

@@ -138,18 +138,17 @@ Result<void> Embeddings::read(std::string_view body)
     return {};
 }
 
-std::size_t Embeddings::part_size() const
-{
-    return std::min(request_.input.size() - done_, gemini::max_batch);
-}
-
-Result<void> Embeddings::write_body(std::string_view model, gemini::Api,
+Result<void> Embeddings::write_body(std::string_view model, gemini::Api api,
     Output &out)
 {
-    gemini::BatchEmbedRequest request;
+    part_ = std::min(request_.input.size() - done_,
+        gemini::max_texts(model, api));
+
+    gemini::EmbedRequest request;
     request.model = model;
+    request.api = api;
     request.texts = inputs_ + done_;
-    request.count = part_size();
+    request.count = part_;
     request.task_type = task_type_;
     request.title = request_.title;
     request.output_dimensionality = dimensions_;
@@ -162,9 +161,9 @@ Result<void> Embeddings::write_body(std::string_view model, gemini::Api,
 }
 
 void Embeddings::write_path(std::string_view model,
-    const gemini::Place &, Output &out) const
+    const gemini::Place &place, Output &out) const
 {
-    gemini::write_batch_embed_path(model, out);
+    gemini::write_embed_path(model, place, out);
 }
 
 Whole Embeddings::fail(std::string message)
@@ -180,7 +179,7 @@ Whole Embeddings::fail(std::string message)
 Whole Embeddings::whole(std::string_view body, bool, Output &out)
 {
     Arena scratch(memory_);
-    gemini::BatchEmbedReply answer;
+    gemini::EmbedReply answer;
     auto parsed = gemini::parse(body, scratch, answer);
 
     if (!parsed || answer.error.present()) {
@@ -196,10 +195,10 @@ Whole Embeddings::whole(std::string_view body, bool, Output &out)
         return Whole::failed;
     }
 
-    if (answer.embeddings.size() != part_size()) {
+    if (answer.embeddings.size() != part_) {
         return fail("The upstream gave "
             + std::to_string(answer.embeddings.size()) + " embeddings for "
-            + std::to_string(part_size()) + " inputs.");
+            + std::to_string(part_) + " inputs.");
     }
 
     translate::VectorRules rules;

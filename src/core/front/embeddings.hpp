@@ -43,14 +43,12 @@ public:
 
 private:
     Whole fail(std::string message);
-    /// Inputs of the call at hand.
-    std::size_t part_size() const;
-
     std::pmr::memory_resource *memory_;
     Arena arena_;
     openai::EmbeddingsRequest request_;
     const json::String *inputs_ = nullptr;
     std::size_t done_ = 0;          // inputs answered
+    std::size_t part_ = 0;          // inputs of the call at hand
     std::string_view model_;
     std::string_view task_type_;
     std::optional<std::int64_t> dimensions_;

@@ -97,6 +97,11 @@ public:
     /// The APIs that can serve the request, once it is read.
     virtual gemini::Apis apis() const { return gemini::every_api; }
 
+    /// Where on Vertex AI that lies which the request names: a credential of
+    /// another place does not know it. Empty: it names none, or nobody has
+    /// read it yet.
+    virtual gemini::Place named_place() const { return {}; }
+
     /// Writes the upstream body for the model in the words of one of apis().
     /// Slices of the client's body may be referred to. Errors are the
     /// client's.

@@ -13,16 +13,17 @@ constexpr char page_end = '\0';
 
 }
 
-Models::Models(std::string_view wanted, const Alias *aliases,
-    std::size_t alias_count)
-    : wanted_(wanted), aliases_(aliases), alias_count_(alias_count)
+Models::Models(std::string_view wanted, gemini::Api api,
+    const Alias *aliases, std::size_t alias_count)
+    : wanted_(wanted), api_(api), aliases_(aliases),
+      alias_count_(alias_count)
 {
 }
 
 void Models::write_path(std::string_view,
     const gemini::Place &, Output &out) const
 {
-    gemini::write_models_path(next_page_, out);
+    gemini::write_models_path(api_, next_page_, out);
 }
 
 bool Models::write(openai::ModelList &list, Output &out)

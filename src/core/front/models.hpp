@@ -20,9 +20,9 @@ public:
     /// More pages than this are not asked for.
     static constexpr int max_pages = 16;
 
-    /// wanted: the id of one model, or empty for the list. Views outlive
-    /// the front.
-    Models(std::string_view wanted, const Alias *aliases,
+    /// wanted: the id of one model, or empty for the list. api: whose list is
+    /// asked for. Views outlive the front.
+    Models(std::string_view wanted, gemini::Api api, const Alias *aliases,
         std::size_t alias_count);
 
     /// Writes the answer from a list kept by keep(). false: there is no such
@@ -39,6 +39,7 @@ public:
     Result<void> read(std::string_view) override { return {}; }
     std::string_view requested_model() const override { return {}; }
     bool streams() const override { return false; }
+    gemini::Apis apis() const override { return gemini::only(api_); }
     Result<void> write_body(std::string_view, gemini::Api, Output &)
         override
     {
@@ -56,6 +57,7 @@ private:
     bool write(openai::ModelList &list, Output &out);
 
     std::string_view wanted_;
+    gemini::Api api_;
     const Alias *aliases_;
     std::size_t alias_count_;
     openai::ModelList list_;

@@ -4,6 +4,7 @@
 #include "core/front/native_error.hpp"
 #include "core/gemini/error_form.hpp"
 #include "core/gemini/resource_names.hpp"
+#include "core/gemini/vertex_path.hpp"
 #include "core/openai/error.hpp"
 #include "core/translate/finish.hpp"
 
@@ -58,6 +59,14 @@ std::int64_t estimate_tokens(std::string_view body)
     return (bytes + run) / bytes_per_token + media * per_medium;
 }
 
+/// Counting costs none, nor does asking how far a film has come.
+bool costs_tokens(Operation operation)
+{
+    return operation != Operation::count_tokens
+           && operation != Operation::compute_tokens
+           && operation != Operation::fetch_predict_operation;
+}
+
 }
 
 Native::Native(const gemini::NativeRoute &route, std::string_view query,
@@ -77,13 +86,58 @@ Result<void> Native::read(std::string_view body)
     return {};
 }
 
+gemini::Apis Native::apis() const
+{
+    if (!route_.vertex.empty()) {
+        return gemini::only(gemini::Api::vertex);
+    }
+
+    // It has no files and caches of these names.
+    if (!names_.empty()) {
+        return gemini::only(gemini::Api::gemini);
+    }
+
+    switch (route_.operation) {
+
+    case Operation::generate_content:
+    case Operation::stream_generate_content:
+        return gemini::every_api;
+
+    case Operation::count_tokens:
+        // The form that wraps a whole request is the Gemini API's alone.
+        return body_.find("\"generateContentRequest\"")
+                   == std::string_view::npos
+            ? gemini::every_api : gemini::only(gemini::Api::gemini);
+
+    default:
+        return gemini::only(gemini::Api::gemini);
+    }
+}
+
+gemini::Place Native::named_place() const
+{
+    return route_.operation == Operation::fetch_predict_operation
+        ? gemini::place_of_operation(body_) : gemini::Place();
+}
+
+gemini::VertexRoute Native::vertex_route() const
+{
+    gemini::VertexRoute route;
+
+    route.operation = route_.operation;
+    route.model = route_.model;
+    route.version = route_.vertex.empty() ? gemini::vertex_beta_version
+                                          : route_.vertex;
+
+    return route;
+}
+
 Result<void> Native::write_body(std::string_view, gemini::Api,
     Output &out)
 {
     out.append_lasting(body_);
 
-    // Counting costs no tokens.
-    if (route_.operation != Operation::count_tokens) {
+    if (costs_tokens(route_.operation)) {
         tokens_ = estimate_tokens(body_);
     }
 
@@ -91,16 +145,15 @@ Result<void> Native::write_body(std::string_view, gemini::Api,
 }
 
 void Native::write_path(std::string_view model,
-    const gemini::Place &, Output &out) const
+    const gemini::Place &place, Output &out) const
 {
-    gemini::write_native_path(route_, model, query_, out);
-}
+    if (place.api == gemini::Api::vertex) {
+        gemini::write_vertex_path(vertex_route(), model, place, out);
+        gemini::write_native_query(query_, out);
+        return;
+    }
 
-gemini::Apis Native::apis() const
-{
-    // Only Gemini's own API has files and caches of these names.
-    return names_.empty() ? gemini::every_api
-                          : gemini::only(gemini::Api::gemini);
+    gemini::write_native_path(route_, model, query_, out);
 }
 
 std::vector<std::string_view> Native::resources() const

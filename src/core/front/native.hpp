@@ -1,4 +1,4 @@
-// The native front: Gemini's own API, byte for byte. What passes is read
+// The native front: Google's own APIs, byte for byte. What passes is read
 // beside, for usage, the finish reason and errors.
 // Source: reference/endpoints.md section 10.
 #pragma once
@@ -6,6 +6,7 @@
 #include "core/front/front.hpp"
 #include "core/gemini/generate_reply.hpp"
 #include "core/gemini/native_route.hpp"
+#include "core/gemini/vertex_route.hpp"
 #include "core/sse/splitter.hpp"
 
 #include <cstdint>
@@ -30,6 +31,7 @@ public:
     {
         return route_.operation == Operation::stream_generate_content;
     }
+    gemini::Place named_place() const override;
     Result<void> write_body(std::string_view model, gemini::Api api,
         Output &out) override;
     void write_path(std::string_view model, const gemini::Place &place,
@@ -62,6 +64,8 @@ public:
     const translate::Outcome &outcome() const override { return outcome_; }
 
 private:
+    /// The route's path on Vertex AI, for either kind of client.
+    gemini::VertexRoute vertex_route() const;
     bool take(std::string_view data);
     void note(const gemini::GenerateReply &reply);
     void note_finish(const gemini::Candidate &candidate);

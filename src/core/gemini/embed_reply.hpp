@@ -1,4 +1,4 @@
-// BatchEmbedContentsResponse as upstream sends it.
+// Embeddings as upstream sends them, whichever way it was asked.
 #pragma once
 
 #include "core/base/arena.hpp"
@@ -18,7 +18,7 @@ struct Embedding {
     json::Raw values;
 };
 
-struct BatchEmbedReply {
+struct EmbedReply {
     List<Embedding> embeddings;     // in the order of the request's entries
     std::optional<std::int64_t> prompt_tokens;
     json::Raw error;                // set: the answer is an error object
@@ -26,6 +26,6 @@ struct BatchEmbedReply {
 
 /// Lenient, as parse of a GenerateReply.
 Result<void> parse(std::string_view text, Arena &arena,
-    BatchEmbedReply &reply);
+    EmbedReply &reply);
 
 }

@@ -22,6 +22,7 @@ enum class Finding : std::uint8_t {
     no_free_tier,           // the project may not use the free tier here
     not_permitted,          // the credential may not use this model
     model_withdrawn,        // for this project only
+    not_published,          // at this place of Vertex AI
     limit_is_zero,
     per_day,
     per_minute,
@@ -79,6 +80,10 @@ constexpr Consequence consequences[] = {
         ErrorKind::credentials_failed, key_message},
     {Finding::model_withdrawn, FailureClass::no_access, next,
         ErrorKind::model_not_found, {}},
+    {Finding::not_published, FailureClass::none, next,
+        ErrorKind::model_not_found,
+        "The model does not exist, or not in the location of the gateway's "
+        "Vertex AI credential."},
     {Finding::limit_is_zero, FailureClass::no_access, next,
         ErrorKind::quota_exhausted, {}},
     {Finding::per_day, FailureClass::daily_quota, next,
@@ -187,6 +192,9 @@ constexpr Rule rules[] = {
     // 12, 21: what the request names belongs to another key's project
     {403, "", "", "You do not have permission to access*", Finding::request},
     {403, "", "", "CachedContent not found*", Finding::request},
+    // Vertex' permissions are given for all its models at once
+    {403, "", "IAM_PERMISSION_DENIED", "Permission 'aiplatform.*",
+        Finding::key_refused},
     {403, "", "IAM_PERMISSION_DENIED", "", Finding::not_permitted},
     // 6 to 11
     {403, "", "", "", Finding::key_refused},
@@ -197,6 +205,7 @@ constexpr Rule rules[] = {
     // 21
     {404, "", "", "CachedContent not found*", Finding::request},
     {404, "", "", "*files/*", Finding::request},
+    {404, "", "", "Publisher Model*", Finding::not_published},
     // 22
     {404, "", "", "", Finding::no_such_model},
 
@@ -260,6 +269,14 @@ Finding find_quota(const UpstreamError &error,
         return contains_one_of(error.message,
                    {"automated queries", "unusual traffic"})
             ? Finding::address_blocked : Finding::per_minute;
+    }
+
+    // Vertex' quota is one that all its customers share: it says nothing about
+    // ours.
+    if (error.violations.empty()
+        && starts_with(error.message, "Resource exhausted"))
+    {
+        return Finding::capacity;
     }
 
     // 5 as it was before 402, 31

@@ -3,9 +3,11 @@
 #include "core/base/segments.hpp"
 #include "core/base/text.hpp"
 #include "core/gemini/resource_route.hpp"
+#include "core/gemini/vertex_route.hpp"
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 namespace gw::gemini {
 
@@ -213,6 +215,21 @@ Error wrong_method(std::string_view method, std::string_view uri,
     return error;
 }
 
+Result<NativeRoute> of_vertex(Result<VertexRoute> route)
+{
+    if (!route) {
+        return route.error();
+    }
+
+    NativeRoute native;
+    native.operation = route->operation;
+    native.model = route->model;
+    native.method = is_get(route->operation) ? "GET" : "POST";
+    native.vertex = route->version;
+
+    return native;
+}
+
 int hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0'
@@ -292,6 +309,10 @@ bool take_argument(std::string_view &query, std::string_view &argument)
 Result<NativeRoute> native_route(std::string_view method,
     std::string_view uri, std::string_view prefix)
 {
+    if (auto vertex = vertex_route(method, uri, prefix)) {
+        return of_vertex(std::move(*vertex));
+    }
+
     Cut parts = cut(uri, prefix);
     std::string_view path = parts.before_version ? parts.outer : parts.path;
 

@@ -1,4 +1,4 @@
-// Gemini's own API: which operation a client's path means, and the request URI
+// Google's own APIs: which operation a client's path means, and the request URI
 // that goes upstream for it. Source: reference/endpoints.md section 10.
 #pragma once
 
@@ -21,6 +21,9 @@ struct NativeRoute {
     std::string_view collection = {};       // "files"; with a name: empty
     std::string_view verb = {};     // "cancel"
     std::string_view before_version = {};   // "/download"
+
+    std::string_view vertex = {};   // the version of Vertex AI whose path it
+                                    // is; empty: the Gemini API's
 };
 
 /// method: "GET". uri: the decoded path. prefix: what the location stands
@@ -29,6 +32,7 @@ struct NativeRoute {
 /// then "models" or another collection. The prefix may also reach into that
 /// ("/v1beta/models/"). "upload" and "download" stand before the version.
 /// Doubled and trailing slashes do not count; HEAD is GET.
+/// Vertex AI's own paths are those of vertex_route().
 /// Errors: unknown_url, which says so where Google has such a path and the
 /// gateway does not serve it; method_not_allowed, whose param is the value for
 /// the Allow header.

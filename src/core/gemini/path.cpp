@@ -1,5 +1,8 @@
-// The request URIs of the Gemini API.
+// The request URIs of what our own fronts ask.
 #include "core/gemini/path.hpp"
+
+#include "core/gemini/embed_request.hpp"
+#include "core/gemini/vertex_path.hpp"
 
 #include <cstddef>
 
@@ -17,8 +20,13 @@ bool is_unreserved(char c)
            || c == '~';
 }
 
-void append_model(Output &out, std::string_view model)
+void append_model(Output &out, const Place &place, std::string_view model)
 {
+    if (place.api == Api::vertex) {
+        write_vertex_model(vertex_version, place, model, out);
+        return;
+    }
+
     out.append(version);
 
     if (model.find('/') == std::string_view::npos) {
@@ -48,24 +56,46 @@ void append_encoded(Output &out, std::string_view text)
     }
 }
 
-void write_generate_path(std::string_view model, bool stream, Output &out)
+void write_generate_path(std::string_view model, const Place &place,
+    bool stream, Output &out)
 {
-    append_model(out, model);
+    append_model(out, place, model);
     out.append(stream ? std::string_view(":streamGenerateContent?alt=sse")
                       : std::string_view(":generateContent"));
 }
 
-void write_batch_embed_path(std::string_view model, Output &out)
+void write_embed_path(std::string_view model, const Place &place, Output &out)
 {
-    append_model(out, model);
-    out.append(std::string_view(":batchEmbedContents"));
+    append_model(out, place, model);
+
+    switch (embed_call(model, place.api)) {
+
+    case EmbedCall::batch:
+        out.append(":batchEmbedContents");
+        break;
+
+    case EmbedCall::single:
+        out.append(":embedContent");
+        break;
+
+    case EmbedCall::predict:
+        out.append(":predict");
+        break;
+    }
 }
 
-void write_models_path(std::string_view page_token, Output &out)
+void write_models_path(Api api, std::string_view page_token, Output &out)
 {
     // The default page is 50, which would lose models.
-    out.append(version);
-    out.append("models?pageSize=1000");
+    if (api == Api::vertex) {
+        out.append('/');
+        out.append(vertex_beta_version);
+        out.append("/publishers/google/models?pageSize=100");
+
+    } else {
+        out.append(version);
+        out.append("models?pageSize=1000");
+    }
 
     if (!page_token.empty()) {
         out.append("&pageToken=");

@@ -230,7 +230,7 @@ std::int64_t estimate_tokens(const GenerateRequest &request)
     return (weight + unit - 1) / unit;
 }
 
-std::int64_t estimate_tokens(const BatchEmbedRequest &request)
+std::int64_t estimate_tokens(const EmbedRequest &request)
 {
     std::int64_t weight = 0;
 

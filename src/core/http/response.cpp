@@ -174,6 +174,9 @@ void ResponseReader::read_field(std::string_view line)
 
     } else if (iequals(name, "retry-after")) {
         retry_after_ = value;
+
+    } else if (iequals(name, "date")) {
+        date_ = value;
     }
 }
 
@@ -189,6 +192,7 @@ void ResponseReader::begin_body()
         has_length_ = false;
         left_ = 0;
         retry_after_.clear();
+        date_.clear();
         part_ = Part::status_line;
 
     } else if (has_no_body(status_) || (has_length_ && left_ == 0)) {

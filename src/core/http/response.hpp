@@ -34,8 +34,9 @@ public:
     /// 200 … 599, once done.
     int status() const { return status_; }
     const std::string &body() const { return body_; }
-    /// The field's value; empty: it was not there.
+    /// The fields' values; empty: it was not there.
     const std::string &retry_after() const { return retry_after_; }
+    const std::string &date() const { return date_; }
 
     /// Why it has failed; for a log, nothing of the answer is in it.
     std::string_view problem() const { return problem_; }
@@ -71,6 +72,7 @@ private:
     std::uint64_t left_ = 0;        // of the body or the chunk
     std::string body_;
     std::string retry_after_;
+    std::string date_;
 };
 
 }

@@ -2,6 +2,7 @@
 // their writer died.
 #include "core/keys/added.hpp"
 
+#include "core/keys/shared_bytes.hpp"
 #include "core/keys/wipe.hpp"
 
 #include <algorithm>
@@ -44,23 +45,6 @@ bool fits(const KeyChange &change)
     return change.secret.size() <= KeyChange::max_secret
         && change.project.size() <= KeyChange::max_project
         && (!change.name || change.name->size() <= KeyChange::max_name);
-}
-
-void write_bytes(char *place, std::size_t size, std::string_view text)
-{
-    for (std::size_t i = 0; i < size; ++i) {
-        __atomic_store_n(place + i, i < text.size() ? text[i] : '\0',
-            __ATOMIC_RELAXED);
-    }
-}
-
-void read_bytes(const char *place, std::size_t size, std::string &text)
-{
-    text.resize(size);
-
-    for (std::size_t i = 0; i < size; ++i) {
-        text[i] = __atomic_load_n(place + i, __ATOMIC_RELAXED);
-    }
 }
 
 bool whole(const AddedRecord &record)

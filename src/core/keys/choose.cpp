@@ -114,6 +114,8 @@ void Pool::Search::begin_round()
 
     soonest_ = Look();
     back_at_ms_ = 0;
+    choice_.without_token = {};
+    choice_.token_coming = false;
     on_quota_ = false;
     some_tried_ = false;
     all_refused_ = true;
@@ -321,6 +323,10 @@ void Pool::Search::report()
 
     if (on_quota_) {
         choice_.shortage = Shortage::resting_on_quota;
+
+    } else if (!choice_.without_token.empty() && back_at_ms_ == 0) {
+        choice_.shortage = Shortage::no_token;
+
     } else {
         choice_.shortage = all_refused_
             ? Shortage::all_invalid : Shortage::resting;
@@ -413,7 +419,9 @@ void Pool::refresh_briefs()
 
     for (const Credential &credential : credentials_) {
         briefs_.push_back({ credential.id, credential.project_id,
-                            credential.slot, credential.weight });
+            credential.slot, static_cast<std::uint16_t>(credential.weight),
+            static_cast<std::uint16_t>(
+                credential.account ? credential.token_place + 1 : 0) });
     }
 
     briefs_generation_ = generation;

@@ -29,7 +29,8 @@ static_assert(fit_for_shared_memory<Header>
               && fit_for_shared_memory<JournalEntry>
               && fit_for_shared_memory<TrailRecord>
               && fit_for_shared_memory<SeriesRecord>
-              && fit_for_shared_memory<Histograms>);
+              && fit_for_shared_memory<Histograms>
+              && fit_for_shared_memory<TokenRecord>);
 static_assert(sizeof(Header) % 64 == 0 && sizeof(KeyRecord) % 64 == 0
               && sizeof(Cell) % 64 == 0 && sizeof(ModelName) % 64 == 0
               && sizeof(LimitRecord) % 64 == 0 && sizeof(UseRecord) % 64 == 0
@@ -37,7 +38,9 @@ static_assert(sizeof(Header) % 64 == 0 && sizeof(KeyRecord) % 64 == 0
               && sizeof(ResourceRecord) % 64 == 0
               && sizeof(JournalEntry) % 64 == 0
               && sizeof(TrailRecord) % 64 == 0
-              && 4 * sizeof(SeriesRecord) % 64 == 0);
+              && 4 * sizeof(SeriesRecord) % 64 == 0
+              && sizeof(Histograms) % 64 == 0
+              && sizeof(TokenRecord) % 64 == 0);
 
 namespace {
 
@@ -59,13 +62,14 @@ struct Profile {
     std::uint32_t trails;
     std::uint32_t series;
     std::uint32_t resources;
+    std::uint32_t least_tokens;
 };
 
 constexpr Profile profiles[] = {
-    { 8, 1024, 16, 4096, 8, 1024, 256, 4096, 4096, 64, 4096, 16384 },
-    { 4, 512, 8, 512, 8, 128, 128, 1024, 1024, 64, 1024, 2048 },
-    { 2, 128, 4, 128, 8, 32, 64, 128, 256, 16, 256, 256 },
-    { 1, 64, 2, 32, 8, 8, 16, 32, 32, 4, 32, 32 }
+    { 8, 1024, 16, 4096, 8, 1024, 256, 4096, 4096, 64, 4096, 16384, 32 },
+    { 4, 512, 8, 512, 8, 128, 128, 1024, 1024, 64, 1024, 2048, 16 },
+    { 2, 128, 4, 128, 8, 32, 64, 128, 256, 16, 256, 256, 4 },
+    { 1, 64, 2, 32, 8, 8, 16, 32, 32, 4, 32, 32, 0 }
 };
 
 std::uint32_t power_of_two_from(std::uint64_t number)
@@ -90,7 +94,8 @@ std::uint32_t added_of(std::uint32_t slots, const Profile &profile)
         std::min(slots / profile.keys_per_added, most_added));
 }
 
-Layout layout_of(std::uint32_t slots, const Profile &profile)
+Layout layout_of(std::uint32_t slots, const Profile &profile,
+    std::size_t accounts)
 {
     Layout layout;
     layout.key_capacity = slots;
@@ -105,6 +110,8 @@ Layout layout_of(std::uint32_t slots, const Profile &profile)
     layout.trail_capacity = profile.trails;
     layout.metric_capacity = profile.series;
     layout.resource_capacity = profile.resources;
+    layout.token_capacity = accounts <= profile.least_tokens
+        ? profile.least_tokens : power_of_two_from(accounts);
 
     return layout;
 }
@@ -302,6 +309,16 @@ void migrate_metrics(const Regions &to, const Regions &from,
     }
 }
 
+/// Before adopt() knows which of them are wanted: those of accounts that are
+/// gone may take the room of others, which cost an exchange each then.
+void migrate_tokens(const Regions &to, const Regions &from)
+{
+    TokenTable(&to.header->tokens_stored, to.tokens,
+        to.header->token_capacity).copy_from(
+        TokenTable(&from.header->tokens_stored, from.tokens,
+            from.header->token_capacity));
+}
+
 }
 
 Regions regions_of(void *memory)
@@ -331,11 +348,12 @@ Regions regions_of(void *memory)
     take(regions.trails, header.trail_capacity);
     take(regions.series, header.metric_capacity);
     take(regions.histograms, 1);
+    take(regions.tokens, header.token_capacity);
 
     return regions;
 }
 
-Layout Layout::for_keys(std::size_t keys)
+Layout Layout::for_keys(std::size_t keys, std::size_t accounts)
 {
     // A quarter more, and then the next power of two.
     std::uint64_t wanted = std::max<std::uint64_t>(least_keys,
@@ -343,15 +361,16 @@ Layout Layout::for_keys(std::size_t keys)
     std::uint32_t slots = power_of_two_from(wanted);
 
     while (slots < most_keys
-           && !has_room(layout_of(slots, profiles[0]), wanted))
+           && !has_room(layout_of(slots, profiles[0], accounts), wanted))
     {
         slots *= 2;
     }
 
-    return layout_of(slots, profiles[0]);
+    return layout_of(slots, profiles[0], accounts);
 }
 
-Layout Layout::within(std::size_t bytes, std::size_t keys)
+Layout Layout::within(std::size_t bytes, std::size_t keys,
+    std::size_t accounts)
 {
     // As far as possible by the bytes alone: a few keys more must not change
     // the layout of a zone whose size the operator has fixed.
@@ -359,7 +378,7 @@ Layout Layout::within(std::size_t bytes, std::size_t keys)
 
         for (std::uint32_t slots = most_keys; slots >= least_keys; slots /= 2)
         {
-            Layout layout = layout_of(slots, profile);
+            Layout layout = layout_of(slots, profile, accounts);
 
             if (layout.bytes() > bytes) {
                 continue;
@@ -388,7 +407,8 @@ Layout Layout::within(std::size_t bytes, std::size_t keys)
     exact = (exact + 15) / 16 * 16;
 
     if (exact <= most_keys) {
-        Layout layout = layout_of(static_cast<std::uint32_t>(exact), poorest);
+        Layout layout = layout_of(static_cast<std::uint32_t>(exact), poorest,
+            accounts);
 
         while (!has_room(layout, keys)) {
             --layout.added_capacity;
@@ -416,7 +436,8 @@ std::size_t Layout::bytes() const
         + std::size_t{journal_capacity} * sizeof(JournalEntry)
         + std::size_t{trail_capacity} * sizeof(TrailRecord)
         + std::size_t{metric_capacity} * sizeof(SeriesRecord)
-        + sizeof(Histograms);
+        + sizeof(Histograms)
+        + std::size_t{token_capacity} * sizeof(TokenRecord);
 }
 
 void Pool::format(void *memory, const Layout &layout)
@@ -434,6 +455,7 @@ void Pool::format(void *memory, const Layout &layout)
     header->trail_capacity = layout.trail_capacity;
     header->metric_capacity = layout.metric_capacity;
     header->resource_capacity = layout.resource_capacity;
+    header->token_capacity = layout.token_capacity;
     header->magic = layout_magic;
 }
 
@@ -452,7 +474,8 @@ bool Pool::formatted(const void *memory, const Layout &layout)
         && header->journal_capacity == layout.journal_capacity
         && header->trail_capacity == layout.trail_capacity
         && header->metric_capacity == layout.metric_capacity
-        && header->resource_capacity == layout.resource_capacity;
+        && header->resource_capacity == layout.resource_capacity
+        && header->token_capacity == layout.token_capacity;
 }
 
 void Pool::migrate(void *to, const void *from)
@@ -484,6 +507,7 @@ void Pool::migrate(void *to, const void *from)
     migrate_added(target, source);
     migrate_resources(target, source);
     migrate_metrics(target, source, models, migrate_keys(target, source));
+    migrate_tokens(target, source);
 }
 
 }

@@ -69,6 +69,11 @@ auto Pool::Search::examine(std::size_t place) const -> Look
         }
     }
 
+    if (key.token != 0) {
+        look.no_token = !pool_.tokens_.usable(key.token - 1u,
+            token_id(place), wanted_.now_ms);
+    }
+
     look.use_id = CellTable::id_of(key.project_id, model_hash_);
 
     if (const Cell *cell = pool_.cells_.find(look.use_id)) {
@@ -114,6 +119,7 @@ bool Pool::Search::look(std::size_t place, Look &look)
         all_rest_ = all_rest_ && look.resting();
         on_quota_ = on_quota_ || look.on_quota || !look.quota.open;
         note_end(std::max(look.rest.until_ms, look.quota.back_at_ms));
+        note_missing_token(look);
 
         if (wanted_.soonest && !before) {
             offer(look);
@@ -149,10 +155,30 @@ void Pool::Search::describe(const Look &look, Step &step)
         step.failure = look.rest.failure;
         step.back_at_ms = look.rest.until_ms;
 
+    } else if (look.quota.open) {
+        step.why = Why::no_token;
+
     } else {
         step.why = why_over(look.quota.over);
         step.back_at_ms = look.quota.back_at_ms;
     }
+}
+
+/// Only where nothing else stands in the account's way.
+void Pool::Search::note_missing_token(const Look &look)
+{
+    if (!look.no_token || look.resting() || !look.quota.open) {
+        return;
+    }
+
+    if (choice_.without_token.empty()) {
+        choice_.without_token
+            = pool_.credentials_[candidates_[look.place]].name;
+    }
+
+    choice_.token_coming = choice_.token_coming
+        || pool_.tokens_.coming(brief(look.place).token - 1u,
+               token_id(look.place));
 }
 
 void Pool::Search::note_end(std::int64_t end_ms)
@@ -186,7 +212,7 @@ Step *Pool::Search::step_of(std::size_t credential)
 
 void Pool::Search::offer(const Look &look)
 {
-    if (look.refused || !look.resting() || !look.quota.open
+    if (look.refused || look.no_token || !look.resting() || !look.quota.open
         || look.rest.until_ms == no_end_ms || lost(look.place))
     {
         return;

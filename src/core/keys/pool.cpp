@@ -432,4 +432,48 @@ bool Pool::refused(std::size_t credential, std::int64_t now_ms) const
     return rest.failure == FailureClass::invalid && rest.active(now_ms);
 }
 
+std::optional<Token> Pool::token_of(std::size_t credential) const
+{
+    const Credential &account = credentials_[credential];
+
+    return account.account
+        ? tokens_.read(account.token_place, account.token_id) : std::nullopt;
+}
+
+std::optional<TokenState> Pool::token_state_of(std::size_t credential) const
+{
+    const Credential &account = credentials_[credential];
+
+    if (!account.account) {
+        return std::nullopt;
+    }
+
+    // What cannot be read now is as if it were not there.
+    return tokens_.state(account.token_place, account.token_id)
+        .value_or(TokenState());
+}
+
+TokenRefusal Pool::refuse_token(std::size_t credential, std::uint64_t number)
+{
+    const Credential &account = credentials_[credential];
+
+    return tokens_.refuse(account.token_place, account.token_id, number);
+}
+
+void Pool::accept_token(std::size_t credential, std::uint64_t number)
+{
+    const Credential &account = credentials_[credential];
+
+    tokens_.accept(account.token_place, account.token_id, number);
+}
+
+bool Pool::can_go_out(const Credential &credential,
+    std::int64_t now_ms) const
+{
+    return !credential.account
+           || tokens_.usable(credential.token_place, credential.token_id,
+                  now_ms)
+           || tokens_.coming(credential.token_place, credential.token_id);
+}
+
 }

@@ -14,6 +14,7 @@
 #include "core/keys/quota.hpp"
 #include "core/keys/record.hpp"
 #include "core/keys/resources.hpp"
+#include "core/keys/tokens.hpp"
 #include "core/keys/trail.hpp"
 #include "core/keys/use.hpp"
 #include "core/keys/window.hpp"
@@ -48,6 +49,8 @@ struct Credential {
     std::string cloud_project;      // of an account: in Vertex' paths, or
                                     // whose quota Gemini's API charges
     std::string location;           // of Vertex AI
+    std::uint64_t token_id = 0;     // of an account: whose tokens it is given;
+                                    // several may share them
 
     bool added = false;             // it stands in no configuration
     bool enabled = true;            // false: switched off by hand
@@ -58,6 +61,7 @@ struct Credential {
     std::uint64_t id = 0;
     std::uint64_t project_id = 0;   // == id without a project
     std::uint32_t slot = 0;
+    std::uint32_t token_place = 0;  // of an account, in tokens()
 
     bool usable() const { return enabled && !removed; }
 };
@@ -91,14 +95,17 @@ struct Layout {
     std::uint32_t trail_capacity;
     std::uint32_t metric_capacity;
     std::uint32_t resource_capacity;
+    std::uint32_t token_capacity;
 
     /// Room for `keys` and growth: capacities are rounded up so that adding a
     /// few keys keeps the size, and so the state, over a reload.
-    static Layout for_keys(std::size_t keys);
+    /// accounts: of the tokens that accounts share.
+    static Layout for_keys(std::size_t keys, std::size_t accounts = 0);
 
     /// The largest layout that fits into `bytes` and has room for `keys`;
     /// all zero: none.
-    static Layout within(std::size_t bytes, std::size_t keys);
+    static Layout within(std::size_t bytes, std::size_t keys,
+        std::size_t accounts = 0);
 
     std::size_t bytes() const;
 };
@@ -111,6 +118,7 @@ enum class Shortage : std::uint8_t {
                         // daily_quota, or has used up a known quota
     resting,            // others only: unavailable, server_error, …
     all_invalid,        // every one is refused
+    no_token,           // what else could be used is an account without one
     all_tried           // usable ones exist, but this request had them
 };
 
@@ -120,6 +128,10 @@ struct Choice {
     std::size_t credential = nobody;        // index into credentials()
     Shortage shortage = Shortage::none;
     std::int64_t back_at_ms = 0;            // the soonest, when known
+    std::string_view without_token;         // name of an account that has
+                                            // none; until the next refresh
+    bool token_coming = false;              // some account will have one in a
+                                            // moment
     std::size_t looked_at = 0;              // what finding it took
     Reservation reservation;                // taken from its quota
     Trail trail;                            // why this one
@@ -238,6 +250,21 @@ public:
         const std::vector<gemini::QuotaViolation> &violations,
         std::int64_t now_ms);
 
+    // Of service accounts.
+
+    TokenTable &tokens() { return tokens_; }
+    const TokenTable &tokens() const { return tokens_; }
+
+    /// What it goes out with now; nullopt: it has no token, or needs none.
+    std::optional<Token> token_of(std::size_t credential) const;
+
+    /// What is known of it; nullopt: it needs none.
+    std::optional<TokenState> token_state_of(std::size_t credential) const;
+
+    /// Upstream has refused, or accepted, the account's token of that number.
+    TokenRefusal refuse_token(std::size_t credential, std::uint64_t number);
+    void accept_token(std::size_t credential, std::uint64_t number);
+
     // By hand.
 
     /// Ends all rests of a credential, its project's too.
@@ -318,6 +345,7 @@ public:
         std::uint64_t failures;
         std::uint64_t in_flight;
         std::int64_t last_used_ms;
+        std::optional<TokenState> token;    // of an account
     };
 
     /// Every credential that is not removed, with its rests and usage; not for
@@ -418,7 +446,8 @@ private:
         std::uint64_t id;
         std::uint64_t project_id;
         std::uint32_t slot;
-        std::uint32_t weight;
+        std::uint16_t weight;
+        std::uint16_t token;                // token_place + 1; 0: a key
     };
 
     /// By index; made anew when a slot or a key may have changed.
@@ -481,6 +510,12 @@ private:
     std::uint32_t place_for(std::uint64_t id, std::int64_t now_ms);
     bool is_configured(std::uint64_t id) const;
 
+    /// Gives accounts their places in tokens(). false: too few.
+    bool bind_tokens();
+
+    /// Whether nothing but a rest can stand in its way.
+    bool can_go_out(const Credential &credential, std::int64_t now_ms) const;
+
     /// Makes a slot the record of a key; for adopt() and under the lock.
     void give_slot(std::uint32_t slot, std::uint64_t id);
 
@@ -516,6 +551,7 @@ private:
     Journal journal_;
     TrailRing trails_;
     MetricTable metrics_;
+    TokenTable tokens_;
     std::array<ModelFacts, turn_cursors> facts_;    // by hash
     std::vector<Brief> briefs_;
     std::uint64_t briefs_generation_ = 0;

@@ -129,6 +129,12 @@ bool Pool::adopt(void *memory)
         header_->trail_capacity);
     metrics_ = MetricTable(regions.series, regions.histograms,
         header_->metric_capacity);
+    tokens_ = TokenTable(&header_->tokens_stored, regions.tokens,
+        header_->token_capacity);
+
+    if (!bind_tokens()) {
+        return false;
+    }
 
     // Those added at run time come after the configured ones, as far as there
     // is room.
@@ -201,6 +207,38 @@ bool Pool::adopt(void *memory)
     // So that nothing moves while keys are added, but for very many.
     credentials_.reserve(configured_.size() + added_.capacity());
     take_changes(0);
+
+    return true;
+}
+
+bool Pool::bind_tokens()
+{
+    std::vector<std::uint64_t> ids;
+    std::vector<std::size_t> places;
+
+    for (std::size_t i = 0; i < configured_.size(); ++i) {
+        std::uint64_t id = credentials_[i].token_id;
+
+        if (credentials_[i].account
+            && std::find(ids.begin(), ids.end(), id) == ids.end())
+        {
+            ids.push_back(id);
+        }
+    }
+
+    if (ids.size() > max_accounts || !tokens_.bind(ids, places)) {
+        return false;
+    }
+
+    for (std::size_t i = 0; i < configured_.size(); ++i) {
+        Credential &credential = credentials_[i];
+
+        if (credential.account) {
+            auto at = std::find(ids.begin(), ids.end(), credential.token_id);
+            credential.token_place = static_cast<std::uint32_t>(
+                places[static_cast<std::size_t>(at - ids.begin())]);
+        }
+    }
 
     return true;
 }

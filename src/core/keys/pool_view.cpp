@@ -71,6 +71,7 @@ std::vector<Pool::View> Pool::view(std::int64_t now_ms) const
                 record->last_used_ms.load());
         }
 
+        one.token = token_state_of(i);
         by_owner.emplace(credential.id, views.size());
 
         if (credential.project_id != credential.id) {
@@ -145,7 +146,7 @@ std::size_t Pool::usable(std::int64_t now_ms) const
             [this, now_ms](const Credential &credential) {
                 const KeyRecord *record = record_of(credential);
 
-                return credential.usable()
+                return credential.usable() && can_go_out(credential, now_ms)
                     && (record == nullptr
                         || !unpack(record->rest.load()).active(now_ms));
             }));

@@ -69,6 +69,7 @@ struct alignas(64) Header {
     std::uint32_t trail_capacity;
     std::uint32_t metric_capacity;      // a power of two
     std::uint32_t resource_capacity;
+    std::uint32_t token_capacity;
     Word ticket;                        // uses so far, all keys
     Word cursors[turn_cursors];         // round robin, by the model's hash
     Word generation;                    // configurations seen
@@ -87,6 +88,7 @@ struct alignas(64) Header {
     Word trail_next;
     Word streams;                       // open now, all workers: (epoch,
                                         // count) as KeyRecord::in_flight
+    Word tokens_stored;                 // of service accounts, so far
 };
 
 }

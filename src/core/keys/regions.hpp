@@ -6,6 +6,7 @@
 #include "core/keys/metrics.hpp"
 #include "core/keys/record.hpp"
 #include "core/keys/resources.hpp"
+#include "core/keys/tokens.hpp"
 #include "core/keys/trail.hpp"
 #include "core/keys/use.hpp"
 #include "core/keys/window.hpp"
@@ -26,6 +27,7 @@ struct Regions {
     TrailRecord *trails = nullptr;
     SeriesRecord *series = nullptr;
     Histograms *histograms = nullptr;
+    TokenRecord *tokens = nullptr;
 };
 
 /// Of memory whose header is filled in.

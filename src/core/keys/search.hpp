@@ -42,9 +42,13 @@ private:
         Rest rest;                      // the one that ends last
         bool refused = false;           // the key as a whole
         bool on_quota = false;          // a rest is one
+        bool no_token = false;          // an account, and it has none
 
         bool resting() const { return rest.until_ms != 0; }
-        bool usable() const { return !resting() && quota.open; }
+        bool usable() const
+        {
+            return !resting() && quota.open && !no_token;
+        }
     };
 
     const Brief &brief(std::size_t place) const
@@ -55,6 +59,11 @@ private:
     KeyRecord &record(std::size_t place) const
     {
         return pool_.keys_[brief(place).slot];
+    }
+
+    std::uint64_t token_id(std::size_t place) const
+    {
+        return pool_.credentials_[candidates_[place]].token_id;
     }
 
     bool small() const { return candidates_.size() <= max_looked_at; }
@@ -177,6 +186,7 @@ private:
 
     static void describe(const Look &look, Step &step);
     void note_end(std::int64_t end_ms);
+    void note_missing_token(const Look &look);
 
     /// Draws meet the same candidate more than once.
     void note(const Step &step);

@@ -1,5 +1,7 @@
 #include "core/keys/shortage.hpp"
 
+#include "core/base/text.hpp"
+
 #include <string>
 
 namespace gw::keys {
@@ -61,6 +63,14 @@ Error shortage_error(const Choice &choice, std::string_view model,
         error.kind = ErrorKind::credentials_failed;
         error.message = "The gateway has no upstream key" + for_model(model)
                         + ".";
+        break;
+
+    case Shortage::no_token:
+        // What the endpoint says is for the log.
+        error.kind = ErrorKind::unavailable;
+        error.message = "There is no access token for the upstream account \""
+                        + scrub(choice.without_token) + "\" right now. "
+                        "Please try again shortly.";
         break;
 
     case Shortage::all_invalid:

@@ -133,6 +133,9 @@ std::string_view name_of(Why why)
     case Why::lost:
         return "lost";
 
+    case Why::no_token:
+        return "no_token";
+
     case Why::whys:
         break;
     }

@@ -22,6 +22,7 @@ enum class Why : std::uint8_t {
     tried,              // by this request before
     passed_over,        // usable, but another was better
     lost,               // another request took the last of its quota
+    no_token,           // an account, and there is no access token for it
     whys
 };
 

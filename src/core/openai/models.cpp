@@ -1,6 +1,7 @@
 // Upstream's pages of models in, OpenAI's list out.
 #include "core/openai/models.hpp"
 
+#include "core/base/text.hpp"
 #include "core/gemini/family.hpp"
 #include "core/json/reader.hpp"
 
@@ -26,6 +27,7 @@ struct Entry {
 
 struct Page {
     List<Entry> models;
+    bool of_vertex = false;
     json::String next_page_token;
     bool has_models = false;
     bool has_error = false;
@@ -125,6 +127,19 @@ constexpr json::Field make_models(std::string_view name)
     return field;
 }
 
+constexpr json::Field make_publisher_models(std::string_view name)
+{
+    json::Field field;
+    field.name = name;
+    field.open_array = [](json::Reader &, void *object) -> json::Frame {
+        auto *page = static_cast<Page *>(object);
+        page->has_models = true;
+        page->of_vertex = true;
+        return {&entries, object};
+    };
+    return field;
+}
+
 constexpr json::Field make_error(std::string_view name)
 {
     json::Field field;
@@ -138,10 +153,25 @@ constexpr json::Field make_error(std::string_view name)
 
 constexpr json::Field page_fields[] = {
     make_models("models"),
+    make_publisher_models("publisherModels"),
     json::string<&Page::next_page_token>("nextPageToken"),
     make_error("error")
 };
 constexpr json::Shape page_shape{page_fields};
+
+bool contains(std::string_view text, std::string_view part)
+{
+    return text.find(part) != std::string_view::npos;
+}
+
+/// Vertex lists everything that Google has ever published there and does not
+/// say what answers which call.
+bool is_served_by_vertex(std::string_view id)
+{
+    bool live = contains(id, "-live") || contains(id, "native-audio");
+
+    return (starts_with(id, "gemini-") && !live) || contains(id, "embedding");
+}
 
 Error not_a_list()
 {
@@ -184,7 +214,9 @@ Result<std::string> ModelList::add_page(std::string_view body)
         Model model;
         model.id = gemini::bare_model(entry.name.decode(arena));
 
-        if ((entry.live && !entry.other) || !gemini::valid_model(model.id)) {
+        if ((entry.live && !entry.other) || !gemini::valid_model(model.id)
+            || (page.of_vertex && !is_served_by_vertex(model.id)))
+        {
             continue;
         }
 

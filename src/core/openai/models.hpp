@@ -17,8 +17,9 @@
 
 namespace gw::openai {
 
-/// Collects the pages of upstream's list; models that only speak the Live API
-/// are left out. Owns its text, so pages may go.
+/// Collects the pages of upstream's list, the Gemini API's or Vertex'; models
+/// that only speak the Live API are left out. Owns its text, so pages may
+/// go.
 class ModelList {
 public:
     /// At most this many models and bytes are kept, whatever upstream says.

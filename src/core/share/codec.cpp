@@ -7,7 +7,7 @@
 #include "core/gemini/error.hpp"
 #include "core/keys/cooldown.hpp"
 #include "core/keys/record.hpp"
-#include "core/share/base64url.hpp"
+#include "core/base/base64url.hpp"
 
 #include <charconv>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Sealing with OpenSSL's EVP, in the calls that 1.1.1 and 3.x have in common.
 #include "core/share/seal.hpp"
 
-#include "core/share/base64url.hpp"
+#include "core/base/base64url.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

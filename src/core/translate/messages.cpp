@@ -2,6 +2,7 @@
 // leaves no trace, and the user has the first word.
 #include "core/translate/messages.hpp"
 
+#include "core/base/text.hpp"
 #include "core/translate/calls.hpp"
 #include "core/translate/content.hpp"
 #include "core/translate/signatures.hpp"
@@ -81,6 +82,13 @@ std::string in_message(std::size_t index, std::string_view member)
     param += member;
 
     return param;
+}
+
+/// Vertex gets an id back that it gave itself, and no other: not every server
+/// of its takes one. Those of the OpenAI API, and ours, begin alike.
+bool takes_id(gemini::Api api, std::string_view id)
+{
+    return api == gemini::Api::gemini || !starts_with(id, "call_");
 }
 
 class Turns {
@@ -334,7 +342,7 @@ Result<void> Turns::take_call(const openai::ToolCall &call,
     part.function_call.name = rules_.names.upstream_name(call.name, arena_);
     part.function_call.args = call_arguments(call, arena_);
 
-    if (family_.function_call_ids) {
+    if (family_.function_call_ids && takes_id(rules_.api, plain_id)) {
         part.function_call.id = id.id;
     }
 

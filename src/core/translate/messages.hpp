@@ -21,6 +21,7 @@ struct ConversationRules {
     const gemini::Family &family;
     const NameMap &names;
     SignatureSource *signatures;        // nullptr: there is none
+    gemini::Api api;
 };
 
 /// Fills out.system_instruction and out.contents, which afterwards keep what

@@ -404,7 +404,7 @@ Result<void> set_voice(Context &context)
 Result<void> set_conversation(Context &context)
 {
     const ConversationRules rules{context.family, context.names,
-        context.options.signatures};
+        context.options.signatures, context.options.api};
 
     auto set = set_contents(context.request, rules, context.arena,
         context.out);

@@ -5,6 +5,7 @@
 #include "core/base/arena.hpp"
 #include "core/base/list.hpp"
 #include "core/base/result.hpp"
+#include "core/gemini/api.hpp"
 #include "core/gemini/generate_request.hpp"
 #include "core/openai/chat_request.hpp"
 
@@ -29,6 +30,8 @@ protected:
 struct RequestOptions {
     /// The upstream model id, aliases resolved, prefixes stripped.
     std::string_view model;
+    /// Whose words the request is to be said in.
+    gemini::Api api = gemini::Api::gemini;
     /// gemini_safety; sent when the client sends none.
     const gemini::SafetySetting *safety = nullptr;
     std::size_t safety_count = 0;

@@ -10,6 +10,8 @@ use warnings;
 use Exporter qw(import);
 use Test::More;
 
+use GeminiTest::Account;
+
 our @EXPORT = qw(install_clients serve run_client check_conversations);
 
 our $token = 'client-token-2718281828';
@@ -30,18 +32,25 @@ sub install_clients {
 }
 
 # nginx, with the module before the simulator and a token to call it with.
-# native => 1: for clients that speak Gemini's own API.
+# native => 1: for clients that speak Gemini's own API.  vertex => 1: with two
+# accounts that speak Vertex in place of the keys; then ($simulator, accounts).
 sub serve {
     my ($t, %o) = @_;
 
     my $simulator = $t->simulator;
+    my @accounts = $o{vertex} ? map { GeminiTest::Account->new($t, $simulator,
+        name => $_) } qw(simulated-one simulated-two) : ();
+    my $credentials = $o{vertex}
+        ? join ' ', map { 'service_account ' . $_->path . ' api=vertex;' }
+            @accounts
+        : "key $keys[0]; key $keys[1];";
     my $location = $o{native}
         ? 'location / { gemini_pass main native; gemini_auth apps; }'
         : 'location /v1/ { gemini_pass main; gemini_auth apps; }';
 
     $t->secrets($token, @keys);
     $t->start(<<"EOC");
-    gemini_keys main { key $keys[0]; key $keys[1]; }
+    gemini_keys main { $credentials }
     gemini_clients apps { token $token name=tests; }
     gemini_upstream http://%%$simulator%%;
     client_max_body_size 32m;
@@ -55,7 +64,7 @@ EOC
     $ENV{SIMULATOR_URL} = 'http://' . $simulator->address;
     $ENV{SIMULATOR_KEY} = $keys[0];
 
-    return $simulator;
+    return $o{vertex} ? ($simulator, @accounts) : $simulator;
 }
 
 sub run_client {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace gw::share {
+namespace gw {
 
 inline std::string base64url(std::string_view bytes)
 {
