@@ -3,9 +3,13 @@
     PUT /keys/NAME  {...}      DELETE /keys/NAME      GET /keys
     PUT /defaults   {...}      what keys without rules of their own do; pace_ms, strict_keys
     GET /seen [?key=&since=]   DELETE /seen           GET /state
+    GET /resources             all that projects own; PUT makes one, or a list of them,
+    DELETE /resources[/NAME]   as if elsewhere
+    PUT /options    {...}      what is in resources.Options
     POST /quit
 """
 
+import dataclasses
 import json
 import urllib.parse
 
@@ -68,11 +72,31 @@ class Control:
         elif call == ("DELETE", "/seen"):
             simulator.seen.clear()
             return 200, {}
+        elif request.path == "/resources" or request.path.startswith("/resources/"):
+            return self.resources(request, given)
+        elif call == ("PUT", "/options"):
+            simulator.owned.options.change(given)
+            return 200, dataclasses.asdict(simulator.owned.options)
         elif call == ("GET", "/state"):
             return 200, simulator.state()
         elif call == ("POST", "/quit"):
             self.quit_now()
             return 200, {}
+        return 404, {"error": f"no {request.method} {request.path} here"}
+
+    def resources(self, request, given):
+        """(status, document) of what is about the things that projects own."""
+        owned, name = self.simulator.owned, request.path[len("/resources/"):]
+        if request.method == "PUT" and not name:
+            return 200, [owned.put(entry) for entry in
+                         (given if isinstance(given, list) else [given])]
+        if request.method == "DELETE" and not name:
+            owned.store.by_name.clear()
+            return 200, []
+        if request.method == "DELETE":
+            return (200, {}) if owned.store.remove(name) else (404, {"error": f"no {name}"})
+        if request.method == "GET" and not name:
+            return 200, owned.state()
         return 404, {"error": f"no {request.method} {request.path} here"}
 
     def set_defaults(self, given):

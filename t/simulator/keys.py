@@ -59,7 +59,8 @@ class Rule:
 
     def applies(self, model, method):
         if self.methods is None:
-            if self.do in SERVICE_FAULTS | ANSWER_FAULTS and method in ("list", "get"):
+            if self.do in SERVICE_FAULTS | ANSWER_FAULTS \
+                    and (method in ("list", "get") or "." in method):
                 return False
         elif not any(fnmatch.fnmatchcase(method, glob) for glob in self.methods):
             return False
