@@ -117,7 +117,8 @@ is_deeply(call($t, 'GET', 'cachedContents', undef, as => 'bob')->{json}, {},
 
 # ---- what Google refuses
 
-$r = ask($name, more => { systemInstruction => { parts => [{ text => 'x' }] } });
+$r = ask($name, more => {
+    systemInstruction => { parts => [{ text => 'x' }] } });
 google_error($r, 400, qr/can not be used with/, 'an instruction beside it');
 $r = ask($name, path => 'models/gemini-2.5-flash:generateContent');
 google_error($r, 400, qr/has to be the same/, 'a cache of another model');
@@ -190,7 +191,8 @@ $simulator->set_key($_, { key => $secret{$_}, project => $project{$_},
     behaviours => [{ do => 'garbage', as => 'json',
         methods => 'cachedContents.create' }] }) for sort keys %secret;
 $r = cache($t, as => 'bob');
-like($r->{status}, qr{\A(?:200|502)\z}, 'an answer that is no JSON does no harm');
+like($r->{status}, qr{\A(?:200|502)\z},
+    'an answer that is no JSON does no harm');
 ok($t->reload, 'and a reload goes well after it');
 
 my ($line) = grep { m{PATCH} } split /\n/, do {

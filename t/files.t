@@ -246,7 +246,8 @@ $simulator->set_key($_, { key => $secret{$_}, project => $first,
     behaviours => [{ do => 'rate_limit', methods => 'upload.start' }] })
     for @own;
 ($target, $r) = begin_upload($t, 3);
-is($r->{status}, 200, 'a start moves on to another project') or diag($r->{body});
+is($r->{status}, 200, 'a start moves on to another project')
+    or diag($r->{body});
 $file = fine(send_upload($t, $target, 'upload, finalize', 'abc'), 'abc',
     'and its data follow there');
 isnt(made_by($simulator, $file->{name}), $first, 'indeed');
