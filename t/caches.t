@@ -66,7 +66,7 @@ is(join(' ', map { $_->{name} } @{ $r->{json}{cachedContents} }), $name,
 $simulator->forget;
 
 for my $path ($generate, "models/$model:streamGenerateContent?alt=sse",
-    "/x/y/$generate", "/models/$model:generateContent")
+    "/x/y/$generate", "/x/y/v1/$generate", "/models/$model:generateContent")
 {
     $r = ask($name, path => $path);
     is($r->{status}, 200, "$path works with it") or diag($r->{body});

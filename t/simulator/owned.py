@@ -9,7 +9,7 @@ from caches import Cache, Caches
 from files import File, Files, generated_file
 from resources import Exchange, Options, Store
 
-VERSION = r"(?P<version>v1beta|v1alpha)"
+VERSION = r"(?P<version>v1beta|v1alpha|v1)"
 NAME = r"[A-Za-z0-9_-]{1,64}"
 ROUTES = [(verb, re.compile(pattern.format(version=VERSION, name=NAME)), method)
           for verb, pattern, method in (
