@@ -109,7 +109,7 @@ google_error(call($t, 'GET', "/download/v1beta/$answers:download?alt=media",
 
 my $second = batch(inline('x'))->{json}{name};
 
-for my $case (['GET', $second], ['DELETE', $second],
+for my $case (['GET', $second, undef], ['DELETE', $second, undef],
     ['POST', "$second:cancel", {}])
 {
     $simulator->forget;

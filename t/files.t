@@ -53,7 +53,7 @@ for my $case (
     ['/', '/upload/v1beta/files', {}],
     ['/, v1alpha', '/upload/v1alpha/files', {}],
     ['/, v1', '/upload/v1/files', {}],
-    ['/v1beta/ and /upload/', '/upload/v1beta/files', { port => 'PORT_2' }],
+    ['/v1beta/ and /upload/', '/upload/v1beta/files', { port => '_2' }],
     ['/x/y/', '/x/y/upload/v1beta/files', {}],
     ["Google's own address", '/x/y/upload/v1beta/files', {}, 'google'],
 ) {

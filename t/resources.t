@@ -105,6 +105,7 @@ behave($first, \%busy);
 my $cache = cache($t)->{json}{name};
 my $file = upload($t, 'elsewhere');
 behave($first);
+$t->wait_for(sub { rests($t) eq '' }, 20);
 is(made_by($simulator, $cache), $other, 'a busy project is passed over');
 is(made_by($simulator, $file->{name}), $other, 'by uploads too');
 

@@ -81,6 +81,9 @@ EOC
 sub call {
     my ($t, $method, $path, $body, %o) = @_;
 
+    # What could not be made has no name.
+    $path //= 'files/was-not-made';
+
     my $name = delete $o{as} // 'alice';
     my %headers = (length $name ? ('x-goog-api-key' => $token{$name}) : (),
         %{ delete $o{headers} || {} });
