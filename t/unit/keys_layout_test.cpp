@@ -33,7 +33,7 @@ void expect_powers_of_two(const Layout &layout)
 TEST(KeysLayout, TheRegionsLieOneBehindTheOtherInWholeLines)
 {
     for (const Layout &layout : { Layout::for_keys(10), small_layout(5),
-                                  Layout::within(48u << 10, 1) })
+                                  Layout::within(56u << 10, 1) })
     {
         ASSERT_NE(layout.key_capacity, 0u);
         Memory memory = formatted_memory(layout);
