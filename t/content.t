@@ -20,6 +20,10 @@ my @families = qw(gemini-2.5-flash gemini-3.8-flash gemini-4-argon);
 my $t = GeminiTest->new;
 my $simulator = $t->simulator;
 
+# A file that messages below name.
+$simulator->control('PUT', '/resources',
+    { name => 'files/abc-123', project => $key });
+
 $t->secrets($key);
 $t->start(<<"EOC");
     gemini_keys main { key $key; }

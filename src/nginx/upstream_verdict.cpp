@@ -2,6 +2,7 @@
 // is tried, or the client is told.
 #include "core/keys/shortage.hpp"
 #include "nginx/answer.hpp"
+#include "nginx/authorization.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/metrics.hpp"
@@ -15,6 +16,9 @@ namespace gw::ngx {
 namespace {
 
 constexpr int too_many_requests = 429;
+constexpr int unauthorized = 401;
+constexpr int forbidden = 403;
+constexpr int least_server_error = 500;
 
 /// upstream.c shows the input filter only what is left in u->buffer, and
 /// flushes the head by itself when nothing is. One byte is left there, which
@@ -88,8 +92,17 @@ void log_failure(RequestContext *ctx, const gemini::UpstreamError &error,
         error.code);
 }
 
+/// Upstream knows who asks, whatever else it says.
+void note_accepted(RequestContext *ctx)
+{
+    if (credential_of(ctx).account) {
+        ctx->pool().accept_token(ctx->tries.credential, ctx->token.number);
+    }
+}
+
 void succeeded(RequestContext *ctx)
 {
+    note_accepted(ctx);
     ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
     ctx->pool().header().answered.fetch_add(1, std::memory_order_relaxed);
 }
@@ -170,6 +183,7 @@ ngx_int_t ask_another(RequestContext *ctx)
         return NGX_ERROR;
     }
 
+    note_accepted(ctx);
     ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
     settle_quota(ctx);
 
@@ -177,6 +191,7 @@ ngx_int_t ask_another(RequestContext *ctx)
     tries.attempts = 0;
     tries.again = 0;
     tries.reserved = false;
+    ctx->token_renewed = false;
     ctx->r->upstream->peer.start_time = ngx_current_msec;
     start_afresh(ctx);
 
@@ -202,6 +217,76 @@ ngx_int_t ask_another(RequestContext *ctx)
     log_shortage(ctx, error);
 
     return answer_error(ctx, error);
+}
+
+/// What upstream says of an account may be about its token, which is not for
+/// good, or about rights that it may be given. true: of its token, which is
+/// being replaced.
+bool judge_account(RequestContext *ctx, int code, gemini::Verdict &verdict)
+{
+    ngx_log_t *log = ctx->r->connection->log;
+    std::string_view name = credential_of(ctx).name;
+
+    if (code != unauthorized) {
+        verdict.wants_rights = code == forbidden;
+
+        if (code < least_server_error) {
+            note_accepted(ctx);
+        }
+
+        return false;
+    }
+
+    switch (ctx->pool().refuse_token(ctx->tries.credential,
+        ctx->token.number, now_ms()))
+    {
+
+    case keys::TokenRefusal::in_vain:
+        return false;
+
+    case keys::TokenRefusal::renews:
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+            "gemini: upstream refuses the access token of \"%*s\", "
+            "another one is asked for", GW_LOG(name));
+        break;
+
+    case keys::TokenRefusal::outdated:
+        break;
+    }
+
+    verdict.failure = gemini::FailureClass::none;
+    return true;
+}
+
+/// Once for each request: any credential will do, and the same one with its
+/// next token; it is no other try. NGX_DECLINED: there is none to be had.
+ngx_int_t try_another_token(RequestContext *ctx, const Error &in_vain)
+{
+    Tries &tries = ctx->tries;
+    keys::Choice choice;
+
+    if (ctx->token_renewed) {
+        return NGX_DECLINED;
+    }
+
+    ctx->token_renewed = true;
+
+    if (tries.attempts > 0) {
+        --tries.attempts;
+    }
+
+    if (!may_try_again(ctx)) {
+        return NGX_DECLINED;
+    }
+
+    tries.reserved = false;
+
+    if (find_credential(ctx, choice)) {
+        set_out(ctx);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return wait_in_header(ctx, in_vain);
 }
 
 }
@@ -347,7 +432,14 @@ gemini::Verdict note_failure(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error)
 {
     gemini::Verdict verdict = gemini::classify(upstream_error,
-        ctx->retry_after_ms, credential_of(ctx).secret);
+        ctx->retry_after_ms, sent_secret(ctx));
+
+    if (credential_of(ctx).account
+        && judge_account(ctx, upstream_error.code, verdict))
+    {
+        verdict.token_refused = true;
+        return verdict;
+    }
 
     ctx->front->explain(upstream_error, verdict.error);
 
@@ -372,6 +464,14 @@ ngx_int_t judge_error(RequestContext *ctx,
 
     if (verdict.bad_signature && write_without_signatures(ctx)) {
         return ask_for_more(ctx);
+    }
+
+    if (verdict.token_refused) {
+        ngx_int_t rc = try_another_token(ctx, final_error(ctx, verdict));
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     if (verdict.action == gemini::Action::next_credential) {

@@ -97,7 +97,7 @@ await check('sees errors as Google\'s', async () => {
     model: 'gemini-none', contents: 'x' }));
   await refused(401, 'UNAUTHENTICATED', client('v1beta', 'wrong')
     .models.generateContent({ model: models[0], contents: 'x' }));
-  await refused(404, 'NOT_FOUND', ai.caches.list());
+  await refused(404, 'NOT_FOUND', ai.fileSearchStores.list());
 });
 
 console.log('end');

@@ -87,7 +87,7 @@ def fails():
     stranger = connect("wrong")
     refused(401, "UNAUTHENTICATED", lambda: stranger.models.generate_content(
         model=MODELS[0], contents="x"))
-    refused(404, "NOT_FOUND", lambda: list(ai.caches.list()))
+    refused(404, "NOT_FOUND", lambda: list(ai.file_search_stores.list()))
 
 
 for each in MODELS:

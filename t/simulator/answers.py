@@ -20,16 +20,18 @@ THOUGHTS = {"MINIMAL": 0, "LOW": 32, "MEDIUM": 96, "HIGH": 240}
 class Context:
     """What the composing of one answer knows."""
 
-    def __init__(self, request, model, family, served, pace=0.0, signature_bytes=0):
+    def __init__(self, request, model, family, served, pace=0.0, signature_bytes=0, cached=0):
         self.request = request
         self.model = model
         self.family = family
         self.served = served
         self.pace = pace
         self.signature_bytes = signature_bytes
+        self.cached = cached
         self.config = request.get("generationConfig", {})
         self.contents = request.get("contents", [])
         self.prompt = tokens.of_request(request)
+        self.prompt["TEXT"] = self.prompt.get("TEXT", 0) + cached
         self.response_id = secrets.token_urlsafe(17)[:23]
         last = self.contents[-1] if self.contents else {}
         self.results = [part["functionResponse"] for part in last.get("parts", [])
@@ -275,8 +277,9 @@ def usage(context, written, thought_tokens=0, last=True):
     if written:
         found["candidatesTokenCount"] = written
     found["totalTokenCount"] = prompt + written + thought_tokens
-    if "cachedContent" in context.request:
-        found["cachedContentTokenCount"] = prompt // 2
+    if context.cached:
+        found["cachedContentTokenCount"] = context.cached
+        found["cacheTokensDetails"] = tokens.details({"TEXT": context.cached})
     found["promptTokensDetails"] = tokens.details(context.prompt)
     if thought_tokens:
         found["thoughtsTokenCount"] = thought_tokens

@@ -5,9 +5,13 @@
     GET /seen [?key=&since=]   DELETE /seen           GET /state
     PUT /accounts/EMAIL {...}  DELETE, GET /accounts/EMAIL
     DELETE /accounts/EMAIL/tokens     POST /accounts/EMAIL/release
+    GET /resources             all that projects own; PUT makes one, or a list of them,
+    DELETE /resources[/NAME]   as if elsewhere
+    PUT /options    {...}      what is in resources.Options
     POST /quit
 """
 
+import dataclasses
 import json
 import urllib.parse
 
@@ -72,6 +76,11 @@ class Control:
         elif call == ("DELETE", "/seen"):
             simulator.seen.clear()
             return 200, {}
+        elif request.path == "/resources" or request.path.startswith("/resources/"):
+            return self.resources(request, given)
+        elif call == ("PUT", "/options"):
+            simulator.owned.options.change(given)
+            return 200, dataclasses.asdict(simulator.owned.options)
         elif call == ("GET", "/state"):
             return 200, simulator.state()
         elif call == ("POST", "/quit"):
@@ -99,6 +108,21 @@ class Control:
         elif call != ("GET", ""):
             return 404, {"error": f"no {request.method} {request.path} here"}
         return 200, found.state()
+
+    def resources(self, request, given):
+        """(status, document) of what is about the things that projects own."""
+        owned, name = self.simulator.owned, request.path[len("/resources/"):]
+        if request.method == "PUT" and not name:
+            return 200, [owned.put(entry) for entry in
+                         (given if isinstance(given, list) else [given])]
+        if request.method == "DELETE" and not name:
+            owned.store.by_name.clear()
+            return 200, []
+        if request.method == "DELETE":
+            return (200, {}) if owned.store.remove(name) else (404, {"error": f"no {name}"})
+        if request.method == "GET" and not name:
+            return 200, owned.state()
+        return 404, {"error": f"no {request.method} {request.path} here"}
 
     def set_defaults(self, given):
         simulator = self.simulator

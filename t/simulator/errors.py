@@ -20,13 +20,14 @@ STATUS_NAMES = {
 class Refusal(Exception):
     """An answer that is an error; `body()` is what goes out."""
 
-    def __init__(self, code, message, status=None, details=None, page=None):
+    def __init__(self, code, message, status=None, details=None, page=None, headers=()):
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status or STATUS_NAMES.get(code, "UNKNOWN")
         self.details = details
         self.page = page
+        self.headers = headers
 
     def document(self):
         """The error object, as a dict."""

@@ -139,6 +139,8 @@ MODELS = (
     Model("gemma-4-31b-it", "Gemma 4 31B", 262144, 32768, GENERATE),
     Model("gemini-embedding-001", "Gemini Embedding 001", 2048, 1, EMBED),
     Model("gemini-embedding-2", "Gemini Embedding 2", 8192, 1, EMBED),
+    Model("veo-3.1-generate-preview", "Veo 3.1", 480, 8192, ("predictLongRunning",),
+          listed=False),
     Model("gemini-3.5-flash-live", "Gemini 3.5 Flash Live", 131072, 8192,
           ("bidiGenerateContent", "countTokens")),
 )

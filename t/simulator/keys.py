@@ -61,7 +61,8 @@ class Rule:
 
     def applies(self, model, method):
         if self.methods is None:
-            if self.do in SERVICE_FAULTS | ANSWER_FAULTS and method in ("list", "get"):
+            if self.do in SERVICE_FAULTS | ANSWER_FAULTS \
+                    and (method in ("list", "get") or "." in method):
                 return False
         elif not any(fnmatch.fnmatchcase(method, glob) for glob in self.methods):
             return False
@@ -191,6 +192,8 @@ class Keys:
                 else {"behaviours": spec}
             profile = Profile(account.email, {"project": account.project, **spec}, self.windows)
             self.by_secret[account.email] = profile
+        elif profile.project == account.email:
+            profile.project = account.project
         return profile
 
     def state(self):

@@ -130,6 +130,29 @@ MESSAGES = {
         minProperties:int64 maxProperties:int64 minimum:double maximum:double minLength:int64
         maxLength:int64 pattern:string example:Value anyOf:Schema* propertyOrdering:string*
         default:Value""",
+    "CachedContent": """
+        name:string displayName:string model:string systemInstruction:Content contents:Content*
+        tools:Tool* toolConfig:ToolConfig ttl:Duration expireTime:Timestamp createTime:Timestamp
+        updateTime:Timestamp usageMetadata:Struct""",
+    "CreateFileRequest": "file:File",
+    "File": """
+        name:string displayName:string mimeType:string sizeBytes:int64 createTime:Timestamp
+        updateTime:Timestamp expirationTime:Timestamp sha256Hash:bytes uri:string
+        downloadUri:string state:string source:string videoMetadata:Struct error:Struct""",
+    "BatchGenerateContentRequest": "model:string batch:GenerateContentBatch",
+    "GenerateContentBatch": """
+        model:string name:string displayName:string inputConfig:InputConfig priority:int64""",
+    "InputConfig": "requests:InlinedRequests fileName:string",
+    "InlinedRequests": "requests:InlinedRequest*",
+    "InlinedRequest": "request:GenerateContentRequest metadata:Struct",
+    "AsyncBatchEmbedContentRequest": "model:string batch:EmbedContentBatch",
+    "EmbedContentBatch": """
+        model:string name:string displayName:string inputConfig:InputEmbedContentConfig
+        priority:int64""",
+    "InputEmbedContentConfig": "requests:InlinedEmbedContentRequests fileName:string",
+    "InlinedEmbedContentRequests": "requests:InlinedEmbedContentRequest*",
+    "InlinedEmbedContentRequest": "request:EmbedContentRequest metadata:Struct",
+    "PredictLongRunningRequest": "model:string instances:Value* parameters:Value",
 }
 BEYOND = {
     "GenerateContentRequest": "serviceTier:string continuationToken:string",
@@ -139,7 +162,12 @@ BEYOND = {
 }
 DATA = ("text", "inlineData", "functionCall", "functionResponse", "fileData", "executableCode",
         "codeExecutionResult", "toolCall", "toolResponse")
-ONEOFS = {"Part": {name: "data" for name in DATA}}
+SOURCE = {"requests": "source", "fileName": "source"}
+ONEOFS = {
+    "Part": {name: "data" for name in DATA},
+    "CachedContent": {"ttl": "expiration", "expireTime": "expiration"},
+    "InputConfig": SOURCE, "InputEmbedContentConfig": SOURCE,
+}
 DEEPEST = 100
 
 

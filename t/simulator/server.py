@@ -13,14 +13,16 @@ import answers
 import errors
 import faults
 import media
+import owned
 import token_endpoint
 import tokens
+import uploads
 import validate
 import vertex
 import wire
 from errors import Refusal
 from families import family_of
-from keys import KEY_FAULTS, SERVICE_FAULTS, Keys
+from keys import KEY_FAULTS, SERVICE_FAULTS, Keys, Profile
 
 JSON_TYPE = "application/json; charset=UTF-8"
 RECORDED_BODY = 64 * 1024
@@ -95,6 +97,7 @@ class Simulator:
         self.most_open = 0
         self.requests = 0
         self.log = None
+        self.owned = owned.Owned(catalogue, self.respond)
 
     async def serve(self, connection):
         """One connection, until either side has had enough."""
@@ -120,7 +123,7 @@ class Simulator:
     async def serve_one(self, connection):
         """One request. False: the connection ends here."""
         try:
-            request = await connection.read_request()
+            request = await connection.read_request(is_upload)
         except wire.BadRequest as error:
             broken = wire.Request("", "", "HTTP/1.1", [("connection", "close")])
             output = wire.Output(connection, broken, {})
@@ -136,7 +139,14 @@ class Simulator:
         except Refusal as refusal:
             record["outcome"] = "refused"
             record["error"] = {"status": refusal.status, "message": refusal.message}
+            # Who is still sending would not read the answer.
+            async for _ in uploads.recorded(connection, request, record):
+                pass
             await self.refuse(output, refusal)
+        except wire.BadRequest as error:
+            record["outcome"] = "refused"
+            await self.refuse(output, Refusal(error.code, str(error)))
+            return False
         except ValueError as error:
             record["outcome"] = "misconfigured"
             await self.refuse(output, Refusal(500, f"gemini-simulator: {error}"))
@@ -150,7 +160,7 @@ class Simulator:
             record["took"] = round(time.time() - record["time"], 6)
             record["done"] = True
             self.count(record)
-        return output.keep_alive
+        return output.keep_alive and not request.unread
 
     def record(self, connection, request):
         """An entry of GET /seen, filled in as the request proceeds."""
@@ -177,7 +187,8 @@ class Simulator:
     async def refuse(self, output, refusal):
         kind, body = refusal.body()
         array = refusal.page is None and getattr(output, "array", False)
-        await output.whole(refusal.code, kind, b"[" + body.rstrip() + b"\n]\n" if array else body)
+        await output.whole(refusal.code, kind, b"[" + body.rstrip() + b"\n]\n" if array else body,
+                           refusal.headers)
 
     async def answer(self, request, output, record):
         """The whole of one exchange; raises Refusal for what is answered by an error."""
@@ -185,7 +196,7 @@ class Simulator:
             await self.token_endpoint.serve(request, output, record)
             return
         body, malformed = self.parse(request, record)
-        route = route_of(request)
+        route = owned.route_of(request) or route_of(request)
         record["api_method"], record["model"] = route.method, route.model
         output.array = route.method == "streamGenerateContent" and not wants_sse(request)
         if route.place is None:
@@ -199,7 +210,13 @@ class Simulator:
 
     def caller(self, request, route, record):
         """(profile, what it is called by) of who calls; raises Refusal."""
-        record["credential"], secret = credential_of(request)
+        owner = self.owned.owner(route, request)
+        try:
+            record["credential"], secret = credential_of(request)
+        except Refusal as refusal:
+            if owner is None or refusal.code != 403:
+                raise
+            return Profile("", {"project": owner}), None
         if record["credential"] == "bearer":
             account, token = self.accounts.holder(secret)
             record["key"] = record["account"] = account.email
@@ -234,7 +251,7 @@ class Simulator:
         try:
             if malformed is not None:
                 raise malformed
-            checked = self.check(route, body, record) if route.place is None else \
+            checked = self.check(route, body, record, profile.project) if route.place is None else \
                 vertex.check(route, self.vertex_catalogue, body, record, profile.call_ids)
         except Refusal:
             profile.give_back(rule)
@@ -242,7 +259,7 @@ class Simulator:
             raise
         if rule.do in SERVICE_FAULTS or rule.do == "bad_gateway":
             raise faults.refusal(rule, secret, route.model, route.version, route.method)
-        if route.method not in ("list", "get"):
+        if route.method in POST_METHODS + vertex.POST_METHODS:
             wait = profile.over_limit(route.model)
             if wait is not None:
                 record["behaviour"] = "rpm"
@@ -251,12 +268,14 @@ class Simulator:
 
     def parse(self, request, record):
         """(body, None), or (None, the Refusal it deserves) once the key has been looked at."""
-        if request.method != "POST":
+        if request.method not in ("POST", "PATCH", "PUT"):
             return None, None
         if request.header("content-length") is None \
                 and request.header("transfer-encoding") is None:
             return None, errors.page(411, "Length Required", "POST requests require a"
                                      " <code>Content-length</code> header.")
+        if is_upload(request):
+            return None, None
         try:
             body = validate.parse_json(bytes(request.body))
         except Refusal as refusal:
@@ -267,29 +286,54 @@ class Simulator:
             record["body"] = body
         return body, None
 
-    def check(self, route, body, record):
+    def check(self, route, body, record, project):
         """The request in its own terms, or the Refusal Google has for it."""
         if route.method == "list":
             return None
+        if self.owned.has(route.method):
+            return body
         model = self.catalogue.find(route.model)
         if model is None or (route.method not in ("get",) + model.methods):
             method = "generateContent" if route.method == "get" else route.method
             raise errors.unknown_model(route.model, route.version, method)
         if route.method == "get":
             return model
-        return validate.check(route.method, model, body, record)
+        checked = validate.check(route.method, model, body, record)
+        record["cached_tokens"] = self.owned.used(checked, model.id, project)
+        return checked
+
+    def respond(self, method, model, body, project):
+        """The answer to one request of a batch."""
+        record = {}
+        checked = self.check(Route("v1beta", method, model), body, record, project)
+        if method == "embedContent":
+            return {"embedding": embedding(checked, model)}
+        context = self.context(model, checked, 0, 0, record["cached_tokens"])
+        return answers.fold([event for _, event in answers.compose(context)])
+
+    def context(self, model, checked, pace, signature_bytes, cached):
+        served = self.catalogue.served(self.catalogue.find(model)).id
+        return answers.Context(checked, model, family_of(served), served, pace, signature_bytes,
+                               cached)
 
     async def reply(self, request, route, checked, profile, rule, output, record):
         if route.place is not None and route.method not in GENERATE:
             await self.reply_of_vertex(request, route, checked, output)
+        elif self.owned.has(route.method):
+            await self.owned.reply(route, request, checked, profile.project, output, record,
+                                   send_json)
         elif route.method == "list":
             await self.list_models(request, output, self.catalogue, "models")
         elif route.method == "get":
             await send_json(output, checked.document())
         elif route.method == "countTokens":
             counts = tokens.of_request(checked)
-            await send_json(output, {"totalTokens": sum(counts.values()),
-                                     "promptTokensDetails": tokens.details(counts)})
+            cached = record["cached_tokens"]
+            counts["TEXT"] += cached
+            answer = {"totalTokens": sum(counts.values()),
+                      "promptTokensDetails": tokens.details(counts)}
+            await send_json(output, {**answer, "cachedContentTokenCount": cached} if cached
+                            else answer)
         elif route.method == "embedContent":
             await send_json(output, {"embedding": embedding(checked, route.model)})
         elif route.method == "batchEmbedContents":
@@ -334,11 +378,9 @@ class Simulator:
 
     async def generate(self, request, route, checked, profile, rule, output, record):
         """generateContent and streamGenerateContent."""
-        model = self.catalogue.find(route.model)
-        served = self.catalogue.served(model).id
         pace = self.pace if profile.pace_ms is None else profile.pace_ms / 1000
-        context = answers.Context(checked, model.id, family_of(served), served, pace,
-                                  rule.option("signature_bytes", 0))
+        context = self.context(route.model, checked, pace, rule.option("signature_bytes", 0),
+                               record.get("cached_tokens", 0))
         try:
             events = answers.compose(context)
             raw = raw_script(context)
@@ -385,6 +427,10 @@ class Simulator:
                 "accounts": {each.email: each.state() for each in self.accounts.named.values()}}
 
 
+def is_upload(request):
+    return request.path.startswith(uploads.PATH)
+
+
 def wants_sse(request):
     return (request.argument("alt") or request.argument("$alt") or "").lower() == "sse"
 
@@ -399,10 +445,10 @@ def compact(document):
         ESCAPES).encode("utf-8", "surrogatepass")
 
 
-async def send_json(output, document):
+async def send_json(output, document, headers=()):
     data = compact(document) if output.request.argument("prettyPrint") == "false" \
         else pretty(document)
-    await output.whole(200, JSON_TYPE, data)
+    await output.whole(200, JSON_TYPE, data, headers)
 
 
 def embedding(entry, model):

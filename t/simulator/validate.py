@@ -302,5 +302,3 @@ def check_cached(request):
     if any(field in request for field in ("systemInstruction", "tools", "toolConfig")):
         raise Refusal(400, "CachedContent can not be used with GenerateContent request setting"
                       " system_instruction, tools or tool_config.")
-    if name.startswith("cachedContents/missing"):
-        raise Refusal(403, "CachedContent not found (or permission denied)")

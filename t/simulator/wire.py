@@ -84,6 +84,8 @@ class Request:
         self.raw_query = raw_query
         self.query = urllib.parse.parse_qs(raw_query, keep_blank_values=True)
         self.body = b""
+        self.unread = False             # there is body still to be taken by Connection.pieces
+        self.source = None
 
     def header(self, name):
         """The value; several of one name are joined by ", "; None when absent."""
@@ -144,8 +146,11 @@ class Connection:
             return
         self.writer.close()
 
-    async def read_request(self):
-        """The next request, or None when the client has closed in between."""
+    async def read_request(self, streamed=None):
+        """The next request, or None when the client has closed in between.
+
+        The body of one for which `streamed(request)` holds is left to pieces().
+        """
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -155,44 +160,41 @@ class Connection:
         except (ConnectionError, OSError):
             return None
         request = parse_head(head)
-        await self._read_body(request)
+        request.unread = has_body(request)
+        if request.unread and not (streamed is not None and streamed(request)):
+            check_size(int(request.header("content-length") or 0))
+            request.body = bytearray()
+            async for piece in self.pieces(request):
+                request.body += piece
+                check_size(len(request.body))
         return request
 
-    async def _read_body(self, request):
-        coding = request.header("transfer-encoding")
-        length = request.header("content-length")
-        if coding is not None and length is not None:
-            raise BadRequest(400, "both Content-Length and Transfer-Encoding")
-        if coding is None and length is None:
+    async def pieces(self, request):
+        """The body as it comes, or the rest of one that was left; `unread` ends with it."""
+        if not request.unread:
             return
-        if length is not None and not length.isdigit():
-            raise BadRequest(400, "bad Content-Length")
-        if (request.header("expect") or "").lower() == "100-continue":
-            await self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        length = request.header("content-length")
+        if request.source is None:
+            request.source = self._read_chunks() if length is None \
+                else self._read_exactly(int(length))
+            if (request.header("expect") or "").lower() == "100-continue":
+                await self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            if length is not None:
-                request.body = await self._read_exactly(int(length), bytearray())
-            elif coding.lower() == "chunked":
-                request.body = await self._read_chunks()
-            else:
-                raise BadRequest(501, "unknown Transfer-Encoding")
+            async for piece in request.source:
+                yield piece
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise Gone() from error
+        request.unread = False
 
-    async def _read_exactly(self, length, into):
-        if len(into) + length > BODY_LIMIT:
-            raise BadRequest(
-                400, f"Request payload size exceeds the limit: {BODY_LIMIT} bytes.")
-        end = len(into) + length
-        while len(into) < end:
-            data = await self.reader.read(end - len(into))
+    async def _read_exactly(self, length):
+        while length > 0:
+            data = await self.reader.read(length)
             if not data:
                 raise Gone()
-            into += data
-        return into
+            length -= len(data)
+            yield data
 
     async def _read_chunks(self):
-        body = bytearray()
         while True:
             line = await self.reader.readuntil(b"\r\n")
             try:
@@ -201,12 +203,31 @@ class Connection:
                 raise BadRequest(400, "bad chunk size") from error
             if size == 0:
                 break
-            await self._read_exactly(size, body)
+            async for piece in self._read_exactly(size):
+                yield piece
             if await self.reader.readexactly(2) != b"\r\n":
                 raise BadRequest(400, "bad chunk end")
         while await self.reader.readuntil(b"\r\n") != b"\r\n":
             pass
-        return body
+
+
+def has_body(request):
+    """Whether the head announces a body; raises BadRequest when it does so wrongly."""
+    coding = request.header("transfer-encoding")
+    length = request.header("content-length")
+    if coding is not None and length is not None:
+        raise BadRequest(400, "both Content-Length and Transfer-Encoding")
+    if length is not None and not length.isdigit():
+        raise BadRequest(400, "bad Content-Length")
+    if coding is not None and coding.lower() != "chunked":
+        raise BadRequest(501, "unknown Transfer-Encoding")
+    return coding is not None or length is not None
+
+
+def check_size(size):
+    """Refuses a body of which all has to be kept."""
+    if size > BODY_LIMIT:
+        raise BadRequest(400, f"Request payload size exceeds the limit: {BODY_LIMIT} bytes.")
 
 
 def parse_head(head):

@@ -1,14 +1,58 @@
 #include "core/front/chat.hpp"
 
+#include "core/base/text.hpp"
 #include "core/gemini/path.hpp"
+#include "core/gemini/resource_names.hpp"
 #include "core/openai/error.hpp"
 #include "core/translate/reply.hpp"
 #include "core/translate/speech.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 namespace gw::front {
+
+namespace {
+
+/// A URI no longer than that is looked at: others hold what they are about.
+constexpr std::size_t longest_uri = 4096;
+
+void add_name(std::string_view name, std::vector<std::string> &names)
+{
+    if (!name.empty() && names.size() < gemini::max_names
+        && std::find(names.begin(), names.end(), name) == names.end())
+    {
+        names.emplace_back(name);
+    }
+}
+
+/// The cache and the files that a request uses.
+std::vector<std::string> names_kept(const openai::ChatRequest &request,
+    Arena &arena)
+{
+    std::vector<std::string> names;
+
+    add_name(gemini::cache_name_in(
+        trim(request.google.cached_content.decode(arena))), names);
+
+    for (const openai::Message &message : request.messages) {
+        for (const openai::ContentPart &part : message.parts) {
+            for (const json::String *uri : { &part.file_id, &part.file_url,
+                     &part.image_url, &part.video_url })
+            {
+                if (!uri->empty() && uri->raw.size() <= longest_uri) {
+                    add_name(gemini::file_name_in(trim(uri->decode(arena))),
+                        names);
+                }
+            }
+        }
+    }
+
+    return names;
+}
+
+}
 
 Chat::Chat(const Setting &setting, std::pmr::memory_resource *memory,
     std::string_view id_prefix)
@@ -41,6 +85,7 @@ void Chat::take(const openai::ChatRequest &request)
     names_ = translate::NameMap(request_, arena_);
     model_ = request_.model.decode(arena_);
     streams_ = request_.stream.value_or(false);
+    kept_ = names_kept(request_, arena_);
 }
 
 Result<void> Chat::write_body(std::string_view model, gemini::Api api,
@@ -66,6 +111,24 @@ Result<void> Chat::write_body(std::string_view model, gemini::Api api,
     tokens_ = gemini::estimate_tokens(request);
 
     return {};
+}
+
+std::vector<std::string_view> Chat::resources() const
+{
+    return {kept_.begin(), kept_.end()};
+}
+
+bool Chat::keeps_model() const
+{
+    // A cache is of one model.
+    return !request_.google.cached_content.empty();
+}
+
+gemini::Apis Chat::apis() const
+{
+    // Only Gemini's own API has files and caches of these names.
+    return kept_.empty() ? gemini::every_api
+                         : gemini::only(gemini::Api::gemini);
 }
 
 bool Chat::distrust_signatures()

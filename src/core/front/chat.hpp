@@ -7,6 +7,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace gw::front {
 
@@ -20,6 +22,9 @@ public:
     bool streams() const override { return streams_; }
     Result<void> write_body(std::string_view model, gemini::Api api,
         Output &out) override;
+    std::vector<std::string_view> resources() const override;
+    bool keeps_model() const override;
+    gemini::Apis apis() const override;
     bool distrust_signatures() override;
     void write_path(std::string_view model, const gemini::Place &place,
         Output &out) const override;
@@ -74,6 +79,7 @@ private:
     openai::ChatRequest request_;
     translate::NameMap names_;
     KeptSignatures signatures_;
+    std::vector<std::string> kept_; // names of what upstream keeps
     std::string_view model_;
     std::string_view served_;       // not empty: instead of model_
     std::string_view id_;

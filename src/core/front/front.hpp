@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw::front {
 
@@ -43,6 +44,26 @@ struct Setting {
     std::int64_t now_sec = 0;           // Unix
     std::string_view request_id;        // random, unguessable, [0-9a-f]{32}
     Signatures *signatures = nullptr;   // null: nothing is kept
+};
+
+/// What an answer says of something that is kept upstream. seen: who made it
+/// may be known better than by this.
+struct Learned {
+    enum class How : std::uint8_t { made, seen, gone };
+
+    std::string name;
+    How how = How::seen;
+    std::int64_t expires_ms = 0;        // Unix
+};
+
+/// Which of what is kept upstream a client is shown in a list.
+struct Holdings {
+    /// project: that has listed it.
+    virtual bool shows(std::string_view name, std::uint64_t project,
+        std::int64_t expires_ms) = 0;
+
+protected:
+    ~Holdings() = default;
 };
 
 /// What came of a whole answer.
@@ -106,7 +127,38 @@ public:
     /// client may hold it. Outlives the try.
     virtual void hide(std::string_view) {}
 
-    /// "GET" or "POST", for upstream.
+    /// What is kept upstream and the request is about, or uses, once it is
+    /// read: "files/abc".
+    virtual std::vector<std::string_view> resources() const { return {}; }
+
+    /// It makes something that upstream keeps. What one client makes should
+    /// be of one project, so that it can be used together.
+    virtual bool creates() const { return false; }
+
+    /// What an answer that was written says of such things.
+    virtual std::vector<Learned> learned() const { return {}; }
+
+    /// The only project that can answer what is asked next; 0: any can.
+    virtual std::uint64_t project() const { return 0; }
+
+    /// That project cannot, now. more: project() is another. written: there
+    /// is none left, and what the others have said is in `out`. failed: none
+    /// has said anything.
+    virtual Whole skip_project(Output &) { return Whole::failed; }
+
+    /// false: the client's body goes upstream as it comes, unread.
+    virtual bool reads_body() const { return true; }
+
+    /// A field of the head of upstream's answer that is for the client too:
+    /// its value there; empty: it is not. here: what the client's request
+    /// line stands for, without a query, "https://host/path".
+    virtual std::string head_field(std::string_view, std::string_view,
+        std::string_view)
+    {
+        return {};
+    }
+
+    /// The HTTP method, for upstream.
     virtual std::string_view upstream_method() const = 0;
 
     /// Tokens the body last written will cost, roughly; 0: none.
@@ -140,6 +192,10 @@ public:
     /// After empty(): writes what an empty answer is for a client that gets
     /// no other try. false: answer error().
     virtual bool accept_empty(Output &) { return false; }
+
+    /// Whether a failure in the middle of a stream can be told in it; else
+    /// the connection breaks off, as upstream's did.
+    virtual bool tells_failure() const { return true; }
 
     /// An error where the answer had begun, as the stream's last word.
     virtual void write_error_event(const Error &error,

@@ -1,7 +1,9 @@
 #include "core/front/native.hpp"
 
 #include "core/base/text.hpp"
+#include "core/front/native_error.hpp"
 #include "core/gemini/error_form.hpp"
+#include "core/gemini/resource_names.hpp"
 #include "core/gemini/vertex_path.hpp"
 #include "core/openai/error.hpp"
 #include "core/translate/finish.hpp"
@@ -23,8 +25,6 @@ constexpr std::size_t max_framing = 4096;
 
 /// What an error object in a 200 stands for when it names no code.
 constexpr int status_of_nameless_error = 500;
-
-constexpr int too_many_requests = 429;
 
 bool is_base64(char c)
 {
@@ -67,69 +67,12 @@ bool costs_tokens(Operation operation)
            && operation != Operation::fetch_predict_operation;
 }
 
-/// How Google writes a secret's characters in JSON.
-std::string escaped(std::string_view secret)
-{
-    std::string text;
-
-    for (char c : secret) {
-        switch (c) {
-        case '=': text += "\\u003d"; break;
-        case '&': text += "\\u0026"; break;
-        case '<': text += "\\u003c"; break;
-        case '>': text += "\\u003e"; break;
-        case '\'': text += "\\u0027"; break;
-        default: text += c;
-        }
-    }
-
-    return text;
-}
-
-void replace_all(std::string &text, std::string_view what)
-{
-    constexpr std::string_view redacted = "[redacted]";
-    std::size_t at = 0;
-
-    while (!what.empty() && (at = text.find(what, at)) != std::string::npos)
-    {
-        text.replace(at, what.size(), redacted);
-        at += redacted.size();
-    }
-}
-
-/// As it stands, but for the secret.
-void append_hidden(std::string_view text, std::string_view secret,
-    Output &out)
-{
-    std::string shown(text);
-
-    replace_all(shown, secret);
-    replace_all(shown, escaped(secret));
-    out.append(shown);
-}
-
-/// Whether upstream's words may stand for what the client is to be told. What
-/// is wrong with our credentials is not the client's, and when every key has
-/// reached its quota only a 429 says so.
-bool speaks_for(const gemini::UpstreamError &reason, const Error &error)
-{
-    if (!reason.json || reason.code < 400
-        || error.kind == ErrorKind::credentials_failed)
-    {
-        return false;
-    }
-
-    return openai::status_of(error.kind) != too_many_requests
-           || reason.code == too_many_requests;
-}
-
 }
 
 Native::Native(const gemini::NativeRoute &route, std::string_view query,
     std::size_t max_event, std::pmr::memory_resource *memory)
     : route_(route), query_(query), events_(gemini::asks_for_events(query)),
-      max_event_(max_event), scratch_(memory, max_scratch),
+      max_event_(max_event), memory_(memory), scratch_(memory, max_scratch),
       splitter_(max_event)
 {
 }
@@ -137,6 +80,9 @@ Native::Native(const gemini::NativeRoute &route, std::string_view query,
 Result<void> Native::read(std::string_view body)
 {
     body_ = body;
+    names_ = gemini::names_in_request(body, gemini::Look::at_need,
+        memory_).names;
+
     return {};
 }
 
@@ -144,6 +90,11 @@ gemini::Apis Native::apis() const
 {
     if (!route_.vertex.empty()) {
         return gemini::only(gemini::Api::vertex);
+    }
+
+    // It has no files and caches of these names.
+    if (!names_.empty()) {
+        return gemini::only(gemini::Api::gemini);
     }
 
     switch (route_.operation) {
@@ -205,9 +156,9 @@ void Native::write_path(std::string_view model,
     gemini::write_native_path(route_, model, query_, out);
 }
 
-std::string_view Native::upstream_method() const
+std::vector<std::string_view> Native::resources() const
 {
-    return route_.method;
+    return {names_.begin(), names_.end()};
 }
 
 Whole Native::whole(std::string_view body, bool, Output &out)
@@ -351,21 +302,8 @@ int Native::write_error(const Error &error,
     const gemini::UpstreamError *reason, std::string_view body,
     Output &out) const
 {
-    if (body.empty()) {
-        body = error_text_;
-    }
-
-    if (reason != nullptr && speaks_for(*reason, error)
-        && is_complete(body))
-    {
-        append_hidden(body, secret_, out);
-        return reason->code;
-    }
-
-    int status = openai::status_of(error.kind);
-    gemini::write_error(error, status, out);
-
-    return status;
+    return write_native_error(error, reason,
+        body.empty() ? std::string_view(error_text_) : body, secret_, out);
 }
 
 void Native::start_over()

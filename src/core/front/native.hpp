@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gw::front {
 
@@ -30,14 +31,18 @@ public:
     {
         return route_.operation == Operation::stream_generate_content;
     }
-    gemini::Apis apis() const override;
     gemini::Place named_place() const override;
     Result<void> write_body(std::string_view model, gemini::Api api,
         Output &out) override;
     void write_path(std::string_view model, const gemini::Place &place,
         Output &out) const override;
     void hide(std::string_view secret) override { secret_ = secret; }
-    std::string_view upstream_method() const override;
+    std::string_view upstream_method() const override
+    {
+        return route_.method;
+    }
+    gemini::Apis apis() const override;
+    std::vector<std::string_view> resources() const override;
     std::int64_t estimated_tokens() const override { return tokens_; }
     Whole whole(std::string_view body, bool last_try, Output &out) override;
     translate::StreamState feed(std::string_view bytes,
@@ -70,9 +75,11 @@ private:
     gemini::NativeRoute route_;
     std::string_view query_;
     std::string_view body_;
+    std::vector<std::string> names_;        // of what is kept upstream
     std::string_view secret_;
     bool events_;                   // a stream of events, not an array
     std::size_t max_event_;
+    std::pmr::memory_resource *memory_;
     std::int64_t tokens_ = 0;
 
     // of one try

@@ -95,6 +95,11 @@ struct Verdict {
     /// A thought signature is refused: it may be of another model or route.
     /// Once more with all of them replaced by the skip value is worth a try.
     bool bad_signature = false;
+    /// `invalid` for want of rights that an account may be given at any time:
+    /// it does not rest for good.
+    bool wants_rights = false;
+    /// It is about an account's access token, which is being replaced.
+    bool token_refused = false;
     /// For the client, when this is what it gets: kind, scrubbed message,
     /// param, code.
     Error error;

@@ -237,26 +237,34 @@ int hex_digit(char c)
         : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/// The name of an argument as Google reads it: decoded, and without the '$'
-/// that all names of the system's parameters may have.
-std::string name_of_argument(std::string_view argument)
+/// Decoded, and cut off.
+std::string decoded(std::string_view raw, std::size_t longest)
 {
-    constexpr std::size_t longest = 64;
-    std::string_view raw = argument.substr(0, argument.find('='));
-    std::string name;
+    std::string text;
 
-    for (std::size_t i = 0; i < raw.size() && name.size() < longest; ++i) {
+    for (std::size_t i = 0; i < raw.size() && text.size() < longest; ++i) {
         int high = i + 2 < raw.size() && raw[i] == '%'
             ? hex_digit(raw[i + 1]) : -1;
         int low = high >= 0 ? hex_digit(raw[i + 2]) : -1;
 
         if (low >= 0) {
-            name.push_back(static_cast<char>(high * 16 + low));
+            text.push_back(static_cast<char>(high * 16 + low));
             i += 2;
         } else {
-            name.push_back(raw[i]);
+            text.push_back(raw[i]);
         }
     }
+
+    return text;
+}
+
+/// The name of an argument as Google reads it: decoded, and without the '$'
+/// that all names of the system's parameters may have.
+std::string name_of_argument(std::string_view argument)
+{
+    constexpr std::size_t longest = 64;
+    std::string name = decoded(argument.substr(0, argument.find('=')),
+        longest);
 
     return !name.empty() && name.front() == '$' ? name.substr(1) : name;
 }
@@ -402,6 +410,24 @@ void write_native_query(std::string_view query, Output &out)
         out.append(argument);
         before = '&';
     }
+}
+
+std::string argument_of(std::string_view query, std::string_view name)
+{
+    constexpr std::size_t longest = 8192;
+    std::string_view argument;
+
+    while (take_argument(query, argument)) {
+        std::size_t equals = argument.find('=');
+
+        if (equals != std::string_view::npos
+            && name_of_argument(argument) == name)
+        {
+            return decoded(argument.substr(equals + 1), longest);
+        }
+    }
+
+    return {};
 }
 
 bool asks_for_events(std::string_view query)

@@ -6,6 +6,7 @@
 #include "core/base/output.hpp"
 #include "core/base/result.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace gw::gemini {
@@ -48,6 +49,9 @@ void write_native_path(const NativeRoute &route, std::string_view model,
 /// credential (key, access_token, oauth_token) and those that could not stand
 /// in a request line; nothing if none is left.
 void write_native_query(std::string_view query, Output &out);
+
+/// The first argument of that name, decoded ('+' stays); empty: none.
+std::string argument_of(std::string_view query, std::string_view name);
 
 /// Whether a stream is asked for as server-sent events: alt=sse or $alt=sse.
 /// Without it Google streams one JSON array.

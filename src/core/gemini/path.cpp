@@ -20,23 +20,6 @@ bool is_unreserved(char c)
            || c == '~';
 }
 
-void append_encoded(Output &out, std::string_view text)
-{
-    constexpr std::string_view digits = "0123456789ABCDEF";
-
-    for (char c : text) {
-        if (is_unreserved(c)) {
-            out.append(c);
-            continue;
-        }
-
-        auto byte = static_cast<unsigned char>(c);
-        out.append('%');
-        out.append(digits[byte >> 4]);
-        out.append(digits[byte & 15]);
-    }
-}
-
 void append_model(Output &out, const Place &place, std::string_view model)
 {
     if (place.api == Api::vertex) {
@@ -54,6 +37,23 @@ void append_model(Output &out, const Place &place, std::string_view model)
     out.append(model);
 }
 
+}
+
+void append_encoded(Output &out, std::string_view text)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+
+    for (char c : text) {
+        if (is_unreserved(c)) {
+            out.append(c);
+            continue;
+        }
+
+        auto byte = static_cast<unsigned char>(c);
+        out.append('%');
+        out.append(digits[byte >> 4]);
+        out.append(digits[byte & 15]);
+    }
 }
 
 void write_generate_path(std::string_view model, const Place &place,

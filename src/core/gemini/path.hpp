@@ -20,6 +20,9 @@ void write_generate_path(std::string_view model, const Place &place,
 void write_embed_path(std::string_view model, const Place &place,
     Output &out);
 
+/// As the value of a query's argument: everything else percent-encoded.
+void append_encoded(Output &out, std::string_view text);
+
 /// "/v1beta/models?pageSize=1000", and the next page's token, percent-encoded;
 /// of Vertex AI the list of Google's own models.
 void write_models_path(Api api, std::string_view page_token, Output &out);

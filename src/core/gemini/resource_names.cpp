@@ -22,6 +22,7 @@ constexpr std::size_t max_scratch = 64 * 1024 * 1024;
 
 constexpr std::string_view files = "files/";
 constexpr std::string_view caches = "cachedContents/";
+constexpr std::string_view uploads = "upload/";
 
 bool is_id(std::string_view text)
 {
@@ -38,6 +39,7 @@ bool is_id(std::string_view text)
 struct Names {
     std::vector<std::string> list;
     std::string model;
+    std::string_view model_text;
 
     void add(std::string_view name)
     {
@@ -197,6 +199,7 @@ constexpr Field request_fields[] = {
     within<instance_shape>("instances"),
     text_field("model", [](Reader &reader, void *names, const Scalar &value) {
         static_cast<Names *>(names)->model = short_text(reader, value);
+        static_cast<Names *>(names)->model_text = value.string.raw;
     })
 };
 constexpr Shape request_shape{request_fields, generate_shape};
@@ -388,7 +391,17 @@ RequestNames names_in_request(std::string_view body, Look look,
         }
     }
 
-    return {std::move(names.list), std::move(names.model)};
+    return {std::move(names.list), std::move(names.model), names.model_text};
+}
+
+std::int64_t usual_life_ms(std::string_view name)
+{
+    constexpr std::int64_t hour = 3600 * 1000;
+    constexpr std::int64_t of_files = 48 * hour;
+    constexpr std::int64_t of_batches = 30 * 24 * hour;
+
+    return starts_with(name, caches) || starts_with(name, uploads) ? hour
+        : starts_with(name, "batches/") ? of_batches : of_files;
 }
 
 std::vector<Shown> names_in_answer(std::string_view body,

@@ -32,6 +32,7 @@ struct RequestNames {
     std::vector<std::string> names;     // each once, in the order they stood
     std::string model;                  // of a cache that is to be made, as
                                         // written: "models/abc"
+    std::string_view model_text;        // the same where it stood in the body
 };
 
 enum class Look : std::uint8_t {
@@ -49,6 +50,9 @@ struct Shown {
     std::string name;
     std::int64_t expires_ms = 0;
 };
+
+/// How long something of that name lives where nothing says so.
+std::int64_t usual_life_ms(std::string_view name);
 
 /// Of the answer to a call that makes one or looks one up: it, and the files
 /// it has made (the answers of a batch, the video of an operation).
