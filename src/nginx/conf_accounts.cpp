@@ -74,7 +74,8 @@ bool read_option(ngx_conf_t *cf, std::string_view word,
 
     } else if (option(word, "location", value)) {
         credential.location = value;
-        expected = gemini::valid_location(value) ? "" : "a location is expected";
+        expected = gemini::valid_location(value)
+            ? "" : "a location is expected";
 
     } else if (option(word, "scope", value)) {
         expected = read_scope(value, options.scope)
@@ -116,6 +117,7 @@ std::string complete(const account::ServiceAccount &file,
     bool vertex = credential.api == gemini::Api::vertex;
 
     credential.account = true;
+    credential.client_email = file.client_email;
     credential.cloud_project = credential.project.empty()
         ? file.project_id : credential.project;
 
