@@ -2,6 +2,7 @@
 
 #include "core/account/assertion.hpp"
 #include "core/base/text.hpp"
+#include "core/gemini/vertex_path.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
 
@@ -14,7 +15,6 @@ namespace gw::ngx {
 namespace {
 
 constexpr std::size_t max_scope = 1024;
-constexpr std::size_t max_location = 63;
 constexpr std::string_view default_location = "global";
 
 /// The options behind the file's path.
@@ -22,14 +22,6 @@ struct AccountOptions {
     keys::Credential credential;
     std::string scope{account::default_scope};
 };
-
-/// A label of a host's name, since it becomes one.
-bool is_location(std::string_view text)
-{
-    return !text.empty() && text.size() <= max_location && text[0] != '-'
-           && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-")
-              == std::string_view::npos;
-}
 
 bool is_scope(std::string_view text)
 {
@@ -77,12 +69,13 @@ bool read_option(ngx_conf_t *cf, std::string_view word,
 
     } else if (option(word, "project", value)) {
         credential.project = value;
-        expected = account::is_cloud_project(value)
+        expected = gemini::valid_cloud_project(value)
             ? "" : "a project's id is expected";
 
     } else if (option(word, "location", value)) {
         credential.location = value;
-        expected = is_location(value) ? "" : "a location is expected";
+        expected = gemini::valid_location(value)
+            ? "" : "a location is expected";
 
     } else if (option(word, "scope", value)) {
         expected = read_scope(value, options.scope)
@@ -124,6 +117,7 @@ std::string complete(const account::ServiceAccount &file,
     bool vertex = credential.api == gemini::Api::vertex;
 
     credential.account = true;
+    credential.client_email = file.client_email;
     credential.cloud_project = credential.project.empty()
         ? file.project_id : credential.project;
 
@@ -138,6 +132,10 @@ std::string complete(const account::ServiceAccount &file,
     if (vertex && credential.cloud_project.empty()) {
         return "\"project_id\" is missing, and there is no \"project=\", "
                "which api=vertex needs";
+    }
+
+    if (vertex && !gemini::valid_cloud_project(credential.cloud_project)) {
+        return "\"project_id\" is no project of Vertex AI";
     }
 
     credential.secret = identity_of(file, credential);

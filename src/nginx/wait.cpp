@@ -7,6 +7,7 @@
 #include "nginx/upstream.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace gw::ngx {
 

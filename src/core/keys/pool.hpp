@@ -46,6 +46,7 @@ struct Credential {
     // A service account has no key but is given access tokens; `secret` is
     // then its identity, which is never sent.
     bool account = false;
+    std::string client_email;       // of an account
     std::string cloud_project;      // of an account: in Vertex' paths, or
                                     // whose quota Gemini's API charges
     std::string location;           // of Vertex AI

@@ -322,7 +322,9 @@ void TokenTable::end_exchange(std::size_t place, std::uint64_t by)
 void TokenTable::store(std::size_t place, std::uint64_t id,
     std::string_view token, std::int64_t expires_ms, std::int64_t next_try_ms)
 {
-    if (id_at(place) != id || token.empty() || token.size() > account::max_token) {
+    if (id_at(place) != id || token.empty()
+        || token.size() > account::max_token)
+    {
         return;
     }
 
