@@ -57,7 +57,7 @@ public:
         Output &out) override;
     translate::StreamState finish(translate::StreamEnd end,
         Output &out) override;
-    bool tells_failure() const override { return false; }
+    bool passes_file() const override { return streams(); }
     void write_error_event(const Error &, Output &) const override {}
     int write_error(const Error &error, const gemini::UpstreamError *reason,
         std::string_view body, Output &out) const override;
