@@ -72,9 +72,9 @@ for my $name (@names) {
 }
 
 my $hosts = join '', map { <<"EOC" } @names;
-    upstream $host{$_} { server 127.0.0.1:%%PORT$port{$_}%%; keepalive 4; }
+    upstream $host{$_} { server %%PORT$port{$_}%%; keepalive 4; }
     server {
-        listen 127.0.0.1:%%PORT$port{$_}%% ssl;
+        listen %%PORT$port{$_}%% ssl;
         ssl_certificate %%DIR%%/$_.crt;
         ssl_certificate_key %%DIR%%/$_.key;
         keepalive_requests 1000;

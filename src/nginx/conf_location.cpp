@@ -4,6 +4,7 @@
 #include "nginx/conf_accounts.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
+#include "nginx/zone.hpp"
 
 #include <string>
 
@@ -143,7 +144,9 @@ char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
 
     char *rv = add_destination(cf, conf, default_target(cf), {});
 
-    for (const keys::Credential &credential : conf->pool->credentials) {
+    for (const keys::Credential &credential
+         : conf->pool->zone->pool.credentials())
+    {
         if (rv == NGX_CONF_OK && credential.api == gemini::Api::vertex
             && conf->destinations->of(credential).location.len == 0)
         {
