@@ -230,6 +230,23 @@ void CheckRun::end()
     ngx_http_run_posted_requests(c);
 }
 
+void write_problem(const gemini::KeyProblem &problem, json::Writer &json)
+{
+    json.key("problem").begin_object();
+    json.key("kind").string(gemini::name_of(problem.kind));
+
+    for (auto [name, value] : {
+             std::pair{"service", &problem.service},
+             std::pair{"permission", &problem.permission} })
+    {
+        json.key(name);
+        value->empty() ? json.null() : json.string(*value);
+    }
+
+    json.key("hint").string(problem.hint);
+    json.end_object();
+}
+
 void write_told(const Told &told, json::Writer &json)
 {
     const KeyFinding &finding = told.finding;
@@ -247,6 +264,11 @@ void write_told(const Told &told, json::Writer &json)
 
     json.key("reason").string(finding.answer.reason);
     json.key("message").string(finding.answer.message);
+
+    if (finding.answer.problem.kind != gemini::ProblemKind::none) {
+        write_problem(finding.answer.problem, json);
+    }
+
     json.key("took_ms").number(static_cast<std::int64_t>(finding.took));
 }
 

@@ -2,6 +2,7 @@
 
 #include "nginx/log.hpp"
 #include "nginx/resources.hpp"
+#include "nginx/upstream.hpp"
 
 #include <charconv>
 
@@ -217,6 +218,11 @@ bool find_credential(RequestContext *ctx, keys::Choice &choice)
 
     if (choice.ok() && accept_choice(ctx, choice)) {
         return true;
+    }
+
+    // In a moment the model asked for can be served.
+    if (may_wait_for_token(ctx, choice)) {
+        return false;
     }
 
     std::string_view former = ctx->model;

@@ -2,6 +2,7 @@
 // fill are plain; C++ objects hang off them by pointer and die with cf->pool.
 #pragma once
 
+#include "core/account/key_file.hpp"
 #include "core/front/models.hpp"
 #include "core/gemini/generate_request.hpp"
 #include "core/keys/clients.hpp"
@@ -42,6 +43,16 @@ struct ProbeConf {
     const Destinations *destinations = nullptr;
 };
 
+/// What the tokens of a `service_account` are exchanged for, and where.
+struct AccountConf {
+    account::ServiceAccount file;
+    std::string scope;
+    std::string name;               // of the first credential that has it
+    std::uint64_t token_id = 0;
+    Target *target = nullptr;       // of token_uri
+    TlsConf *tls = nullptr;         // with a target of https
+};
+
 /// One gemini_keys block.
 struct PoolConf {
     ngx_str_t name;
@@ -57,6 +68,13 @@ struct PoolConf {
     std::string redis_prefix = "gemini:";
     ngx_str_t state{};                              // path; empty: off
     ProbeConf probe;
+    std::vector<AccountConf> accounts;
+    // Random, as ProbeConf's.
+    std::uint64_t configuration = 0;
+    // Of the first location that passes to the pool, for other hosts than its
+    // own; the defaults where none does.
+    bool ssl_verify = true;
+    ngx_str_t ssl_trusted_certificate{};
     // Of gemini_secret, which may stand behind the block.
     share::Seal *const *seal = nullptr;
     PoolZone *zone = nullptr;
@@ -239,6 +257,8 @@ char *set_clients(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *set_upstream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /// Makes the group of a target that some location may lead to: only while
 /// http{} is read. Finds one that is made at any time. null: neither.
+Target *add_target(ngx_conf_t *cf, std::string_view url,
+    std::string &problem);
 Target *default_target(ngx_conf_t *cf);
 Target *vertex_target(ngx_conf_t *cf, std::string_view location);
 ngx_int_t bind_target(ngx_conf_t *cf, Target *target);

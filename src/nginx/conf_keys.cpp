@@ -3,6 +3,7 @@
 #include "core/base/text.hpp"
 #include "core/keys/secret.hpp"
 #include "nginx/conf.hpp"
+#include "nginx/conf_accounts.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/conf_pool.hpp"
 #include "nginx/glue.hpp"
@@ -212,6 +213,7 @@ char *read_file(ngx_conf_t *cf, void *conf)
 constexpr BlockLine lines[] = {
     {"key", 2, 6, read_key},
     {"file", 2, 2, read_file},
+    {"service_account", 2, 9, read_service_account},
     {"balance", 2, 2, read_balance},
     {"tries", 2, 2, read_tries},
     {"cooldown", 3, 3, read_cooldown},
@@ -262,6 +264,10 @@ char *set_keys(ngx_conf_t *cf, ngx_command_t *, void *conf)
             {
                 return conf_error(cf, "no key in gemini_keys \""
                                       + std::string(name) + "\"");
+            }
+
+            if (!prepare_accounts(cf, *pool)) {
+                return static_cast<char *>(NGX_CONF_ERROR);
             }
 
             // Whether they are needed is known only when everything is

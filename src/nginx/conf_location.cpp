@@ -1,6 +1,7 @@
 // What stands in http, server and location: made, merged, checked. The setters
 // of single directives: conf_setters.cpp.
 #include "nginx/conf.hpp"
+#include "nginx/conf_accounts.hpp"
 #include "nginx/conf_block.hpp"
 #include "nginx/glue.hpp"
 
@@ -132,6 +133,8 @@ char *prepare_upstream(ngx_conf_t *cf, LocationConf *conf)
 
     if (conf->pool->probe.destinations == nullptr) {
         conf->pool->probe.destinations = conf->destinations;
+        conf->pool->ssl_verify = conf->ssl_verify != 0;
+        conf->pool->ssl_trusted_certificate = conf->ssl_trusted_certificate;
     }
 
     if (conf->target != nullptr) {
@@ -411,10 +414,16 @@ ngx_int_t check_pools(ngx_conf_t *cf)
 
     return guarded(cf->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
         for (PoolConf *pool : *mcf->pools) {
-            if (pool->probe.interval != 0 && pool->probe.destinations == nullptr) {
+            if (pool->probe.interval != 0
+                && pool->probe.destinations == nullptr)
+            {
                 conf_error(cf, "\"probe\" in gemini_keys \""
                     + std::string(view(pool->name)) + "\" does not know "
                     "where to ask: no location passes to the pool");
+                return NGX_ERROR;
+            }
+
+            if (!bind_accounts(cf, *pool)) {
                 return NGX_ERROR;
             }
         }

@@ -143,45 +143,6 @@ bool parse_url(ngx_conf_t *cf, Target &target, std::string &problem)
     return target.path.data != nullptr;
 }
 
-Target *add_target(ngx_conf_t *cf, std::string_view url, std::string &problem)
-{
-    auto *mcf = static_cast<MainConf *>(
-        ngx_http_conf_get_module_main_conf(cf, ngx_http_gemini_module));
-
-    for (Target *target : *mcf->targets) {
-        if (view(target->url) == url) {
-            return target;
-        }
-    }
-
-    auto *target = make<Target>(cf->pool);
-
-    if (target == nullptr) {
-        problem = "out of memory";
-        return nullptr;
-    }
-
-    target->url = copy(cf->pool, url);
-
-    if (target->url.data == nullptr || !parse_url(cf, *target, problem)) {
-        return nullptr;
-    }
-
-    // The address is never connected to: bind_target() replaces it.
-    if (parse_in_http(cf, mcf->http_ctx,
-            "upstream \"" + group_name(*target)
-            + "\" { server 127.0.0.1:65535; keepalive 64; }") != NGX_OK)
-    {
-        problem = "cannot make an upstream group";
-        return nullptr;
-    }
-
-    target->group = find_group(cf, group_name(*target));
-    mcf->targets->push_back(target);
-
-    return target;
-}
-
 /// The name that the servers of a user's block go by, for Host, SNI and the
 /// certificate: the first that is a host name; else the block's.
 ngx_str_t name_of_group(ngx_http_upstream_srv_conf_t *group)
@@ -273,6 +234,45 @@ char *set_upstream(ngx_conf_t *cf, ngx_command_t *, void *conf)
                 ? NGX_CONF_OK
                 : invalid_value(cf, "gemini_upstream", arg(cf, 1), problem);
         });
+}
+
+Target *add_target(ngx_conf_t *cf, std::string_view url, std::string &problem)
+{
+    auto *mcf = static_cast<MainConf *>(
+        ngx_http_conf_get_module_main_conf(cf, ngx_http_gemini_module));
+
+    for (Target *target : *mcf->targets) {
+        if (view(target->url) == url) {
+            return target;
+        }
+    }
+
+    auto *target = make<Target>(cf->pool);
+
+    if (target == nullptr) {
+        problem = "out of memory";
+        return nullptr;
+    }
+
+    target->url = copy(cf->pool, url);
+
+    if (target->url.data == nullptr || !parse_url(cf, *target, problem)) {
+        return nullptr;
+    }
+
+    // The address is never connected to: bind_target() replaces it.
+    if (parse_in_http(cf, mcf->http_ctx,
+            "upstream \"" + group_name(*target)
+            + "\" { server 127.0.0.1:65535; keepalive 64; }") != NGX_OK)
+    {
+        problem = "cannot make an upstream group";
+        return nullptr;
+    }
+
+    target->group = find_group(cf, group_name(*target));
+    mcf->targets->push_back(target);
+
+    return target;
 }
 
 Target *default_target(ngx_conf_t *cf)

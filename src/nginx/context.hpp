@@ -95,6 +95,7 @@ struct Waiting {
     ngx_event_t event;              // first, as in KeepAliveTimer
     RequestContext *ctx;
     ngx_msec_t until;               // ngx_current_msec; 0: has not waited
+    ngx_msec_t token_until;         // likewise, for an access token
     bool in_header;                 // an upstream answer is held meanwhile
     bool give_byte;                 // what stands in for recv hands one out
     ngx_recv_pt recv;               // the connection's own

@@ -513,6 +513,7 @@ void HttpCall::Link::receive()
             reply.status = reader.status();
             reply.body = reader.body();
             reply.retry_after = reader.retry_after();
+            reply.date = reader.date();
             finish(std::move(reply));
             return;
         }

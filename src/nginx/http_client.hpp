@@ -35,6 +35,7 @@ struct HttpReply {
     int status = 0;
     std::string body;
     std::string retry_after;        // the field's value; empty: none
+    std::string date;               // likewise
     std::string problem;            // in words, without a secret
     ngx_msec_t took = 0;
 

@@ -2,6 +2,8 @@
 
 #include "core/base/text.hpp"
 #include "core/gemini/error.hpp"
+#include "core/keys/wipe.hpp"
+#include "nginx/authorization.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/log.hpp"
 
@@ -12,6 +14,10 @@ namespace gw::ngx {
 namespace {
 
 constexpr std::size_t max_name = 200;
+constexpr int forbidden = 403;
+
+// What debug logging finds behind a timer of no connection; it has no fd.
+ngx_connection_t no_connection;
 
 std::string shown_name(const keys::Credential &key)
 {
@@ -44,10 +50,15 @@ KeyAsker::KeyAsker(const PoolConf &conf, ngx_msec_t timeout,
 {
 }
 
+KeyAsker::~KeyAsker()
+{
+    stop();
+}
+
 bool KeyAsker::asks(std::uint64_t id) const
 {
     for (const Call &call : calls_) {
-        if (call.http != nullptr && call.id == id) {
+        if (call.under_way && call.id == id) {
             return true;
         }
     }
@@ -57,77 +68,219 @@ bool KeyAsker::asks(std::uint64_t id) const
 
 void KeyAsker::ask(std::size_t credential)
 {
-    const keys::Credential &key = pool_of(conf_).credentials()[credential];
+    keys::Pool &pool = pool_of(conf_);
+    const keys::Credential &key = pool.credentials()[credential];
     std::size_t place = 0;
 
-    while (calls_[place].http != nullptr) {
+    while (calls_[place].under_way) {
         ++place;
     }
 
-    HttpRequest request;
+    Call &call = calls_[place];
+    call.id = key.id;
+    call.credential = credential;
+
+    if (key.account) {
+        keys::Token token = pool.token_of(credential).value_or(keys::Token());
+
+        if (!pool.token_state_of(credential)->usable(now_ms())) {
+            // What upstream has refused for good may be taken by now.
+            pool.tokens().hurry(key.token_place, key.token_id);
+            keys::wipe(token.text);
+        }
+
+        call.secret = std::move(token.text);
+        call.token = token.number;
+
+    } else {
+        call.secret = key.secret;
+    }
+
+    call.under_way = true;
+    ++under_way_;
+
+    try {
+        send(call, key);
+
+    } catch (...) {
+        close(call);
+        throw;
+    }
+}
+
+void KeyAsker::send(Call &call, const keys::Credential &key)
+{
+    if (call.secret.empty()) {
+        call.asker = this;
+        call.later.handler = on_later;
+        // Debug logging takes data for a connection.
+        call.later.data = &no_connection;
+        call.later.log = ngx_cycle->log;
+        call.later.cancelable = !holds_worker_;
+        ngx_add_timer(&call.later, 1);
+        return;
+    }
+
     const Destination &destination = conf_.probe.destinations->of(key);
+    gemini::KeyQuestion question = gemini::key_question(keys::place_of(key));
+    StringOutput fields;
+
+    write_authorization(key, call.secret, fields);
+
+    // It begins with the end of a line that is not there, and ends without.
+    std::string text = fields.take();
+    HttpRequest request;
     request.server = { destination.target, destination.tls };
-    request.path = gemini::key_check_path;
-    request.fields.reserve(key.secret.size() + 20);
-    request.fields.append("x-goog-api-key: ").append(key.secret)
-        .append("\r\n");
+    request.method = question.method;
+    request.path = question.path;
+    request.fields.reserve(text.size() + 64);
+    request.fields.append(text, 2).append("\r\n");
+    keys::wipe(text);
+
+    if (!question.body.empty()) {
+        request.fields.append("Content-Type: application/json\r\n");
+        request.body = question.body;
+    }
+
     request.timeout = timeout_;
     request.max_body = gemini::max_key_check_answer;
     request.holds_worker = holds_worker_;
 
-    Call &call = calls_[place];
+    std::size_t place = place_of(call);
     call.http = std::make_unique<HttpCall>();
-    call.id = key.id;
-    call.credential = credential;
-    ++under_way_;
 
-    try {
-        // Not a request's log: the call may outlive that.
-        call.http->start(std::move(request), ngx_cycle->log,
-            [this, place](const HttpReply &reply) { end(place, reply); });
+    // Not a request's log: the call may outlive that.
+    call.http->start(std::move(request), ngx_cycle->log,
+        [this, place](const HttpReply &reply) { end(place, reply); });
+}
 
-    } catch (...) {
-        call.http.reset();
+void KeyAsker::close(Call &call)
+{
+    if (call.later.timer_set) {
+        ngx_del_timer(&call.later);
+    }
+
+    call.http.reset();
+    keys::wipe(call.secret);
+
+    if (call.under_way) {
+        call.under_way = false;
         --under_way_;
-        throw;
     }
 }
 
 void KeyAsker::stop()
 {
     for (Call &call : calls_) {
-        call.http.reset();
+        close(call);
     }
-
-    under_way_ = 0;
 }
 
-void KeyAsker::end(std::size_t place, const HttpReply &reply)
+KeyFinding KeyAsker::begin_finding(const Call &call)
 {
-    // Until this returns the call is somebody's: it is what calls.
-    std::unique_ptr<HttpCall> ended = std::move(calls_[place].http);
-    --under_way_;
-
     keys::Pool &pool = pool_of(conf_);
     KeyFinding finding;
 
     pool.refresh(now_ms());
-    finding.id = calls_[place].id;
-    finding.credential = calls_[place].credential;
+    finding.id = call.id;
+    finding.credential = call.credential;
     finding.gone = !still_there(pool, finding);
+
+    return finding;
+}
+
+void KeyAsker::on_later(ngx_event_t *ev)
+{
+    guarded(ev->log, false, [&]() {
+        auto &call = *reinterpret_cast<Call *>(ev);
+        call.asker->tell_no_token(call);
+        return true;
+    });
+}
+
+void KeyAsker::tell_no_token(Call &call)
+{
+    KeyFinding finding = begin_finding(call);
+    gemini::KeyProblem &problem = finding.answer.problem;
+
+    problem.kind = gemini::ProblemKind::token;
+    problem.hint = "The token endpoint is asked again by itself.";
+    finding.answer.message = "There is no access token for the account yet.";
+
+    if (!finding.gone) {
+        auto state = pool_of(conf_).token_state_of(finding.credential);
+
+        if (state && state->cause != account::Cause::none) {
+            std::string_view hint = account::hint_of(state->cause);
+
+            finding.answer.message = state->problem;
+            problem.hint = hint.empty() ? problem.hint : std::string(hint);
+
+        } else if (state && state->refused) {
+            finding.answer.message = "Upstream refuses the account's access "
+                                     "token; another one is asked for.";
+        }
+    }
+
+    close(call);
+
+    Told told = told_;
+    told(finding);
+}
+
+/// Whether upstream takes the token that it has been shown.
+void KeyAsker::judge_token(const Call &call, KeyFinding &finding)
+{
+    constexpr int unauthorized = 401;
+    constexpr int least_server_error = 500;
+
+    keys::Pool &pool = pool_of(conf_);
+
+    if (finding.status == unauthorized) {
+        bool for_good = pool.refuse_token(finding.credential, call.token,
+            now_ms()) == keys::TokenRefusal::in_vain;
+
+        finding.answer.problem.kind = gemini::ProblemKind::token;
+        finding.answer.problem.hint = for_good
+            ? "Upstream takes none of the account's access tokens."
+            : "Another access token is asked for.";
+
+        if (!for_good && finding.answer.state == gemini::KeyState::refused) {
+            finding.answer.state = gemini::KeyState::unclear;
+        }
+
+    } else if (finding.status < least_server_error) {
+        pool.accept_token(finding.credential, call.token);
+    }
+}
+
+void KeyAsker::end(std::size_t place, const HttpReply &reply)
+{
+    Call &call = calls_[place];
+
+    // Until this returns the call is somebody's: it is what calls.
+    std::unique_ptr<HttpCall> ended = std::move(call.http);
+    KeyFinding finding = begin_finding(call);
+
     finding.took = reply.took;
 
     if (!reply.ok()) {
         finding.answer.message = reply.problem;
 
-    } else {
-        std::string_view secret = finding.gone ? std::string_view()
-            : pool.credentials()[finding.credential].secret;
+    } else if (!finding.gone) {
+        const keys::Credential &key =
+            pool_of(conf_).credentials()[finding.credential];
 
         finding.status = reply.status;
         finding.answer = gemini::read_key_answer(reply.status, reply.body,
-            secret);
+            call.secret, key.api);
+
+        if (key.account) {
+            judge_token(call, finding);
+        }
     }
+
+    close(call);
 
     Told told = told_;
     told(finding);
@@ -156,6 +309,8 @@ void key_refused(const PoolConf &conf, const KeyFinding &finding)
 
     gemini::Verdict verdict;
     verdict.failure = gemini::FailureClass::invalid;
+    verdict.wants_rights = finding.status == forbidden
+        && pool.credentials()[finding.credential].account;
 
     keys::Pool::Consequence done = pool.failed(finding.credential, {},
         verdict, now_ms());

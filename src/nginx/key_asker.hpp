@@ -35,6 +35,8 @@ public:
     KeyAsker(const PoolConf &conf, ngx_msec_t timeout,
         std::size_t concurrency, bool holds_worker, Told told);
 
+    ~KeyAsker();
+
     KeyAsker(const KeyAsker &) = delete;
     KeyAsker &operator=(const KeyAsker &) = delete;
 
@@ -49,12 +51,30 @@ public:
     void stop();
 
 private:
+    /// The event comes first: it is what the callback is given.
     struct Call {
+        ngx_event_t later{};        // instead of an answer
+        KeyAsker *asker = nullptr;
         std::unique_ptr<HttpCall> http;
         std::uint64_t id = 0;
         std::size_t credential = 0;
+        std::string secret;         // that it went out with; wiped
+        std::uint64_t token = 0;    // its number, of an account
+        bool under_way = false;
     };
 
+    static void on_later(ngx_event_t *ev);
+
+    std::size_t place_of(const Call &call) const
+    {
+        return static_cast<std::size_t>(&call - calls_.data());
+    }
+
+    void send(Call &call, const keys::Credential &key);
+    void tell_no_token(Call &call);
+    void close(Call &call);
+    KeyFinding begin_finding(const Call &call);
+    void judge_token(const Call &call, KeyFinding &finding);
     void end(std::size_t place, const HttpReply &reply);
 
     const PoolConf &conf_;

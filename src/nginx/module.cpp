@@ -8,6 +8,7 @@
 #include "nginx/probe.hpp"
 #include "nginx/redis_link.hpp"
 #include "nginx/state_file.hpp"
+#include "nginx/token_keeper.hpp"
 #include "nginx/variables.hpp"
 #include "nginx/zone.hpp"
 
@@ -42,6 +43,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle)
     enter_worker(cycle);
     start_redis_links(cycle);
     start_state_files(cycle);
+    start_token_keepers(cycle);
     start_probes(cycle);
 
     return NGX_OK;
@@ -50,6 +52,7 @@ ngx_int_t init_process(ngx_cycle_t *cycle)
 void exit_process(ngx_cycle_t *cycle)
 {
     stop_probes();
+    stop_token_keepers();
     stop_redis_links();
     stop_state_files();
     leave_worker(cycle);

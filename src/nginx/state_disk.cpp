@@ -7,6 +7,8 @@
 // one leaves behind has no lock, and the next one takes it away.
 #include "nginx/state_disk.hpp"
 
+#include <openssl/crypto.h>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -201,6 +203,12 @@ DiskJob::DiskJob(std::string path, std::size_t most, FileMark last,
     std::string text)
     : path_(std::move(path)), most_(most), last_(last), text_(std::move(text))
 {
+}
+
+DiskJob::~DiskJob()
+{
+    OPENSSL_cleanse(text_.data(), text_.size());
+    OPENSSL_cleanse(found_.data(), found_.size());
 }
 
 int DiskJob::start()

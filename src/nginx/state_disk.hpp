@@ -52,6 +52,8 @@ public:
     /// last: the version that the writer knows all of.
     DiskJob(std::string path, std::size_t most, FileMark last,
         std::string text);
+    /// Wipes what it has of the file's text.
+    ~DiskJob();
 
     DiskJob(const DiskJob &) = delete;
     DiskJob &operator=(const DiskJob &) = delete;

@@ -133,6 +133,7 @@ private:
     std::uint64_t digest_ = 0;          // of what there is
     bool news_ = true;                  // that dirty_ knows nothing of
     std::uint64_t next_event_ = 0;      // not looked at yet
+    std::uint64_t seen_tokens_ = 0;     // that were stored
 
     std::unique_ptr<DiskJob> job_;
     std::uint64_t job_digest_ = 0;
@@ -147,6 +148,9 @@ private:
 bool Writer::hears_news()
 {
     keys::Journal &journal = zone_.pool.journal();
+
+    news_ = news_
+        || zone_.pool.header().tokens_stored.load() != seen_tokens_;
 
     for (keys::Event event; !news_; ++next_event_) {
         keys::Journal::Read read = journal.read(next_event_, event);
@@ -174,12 +178,14 @@ bool Writer::changed(ngx_msec_t now)
     news_ = false;
     checked_ = now;
 
+    seen_tokens_ = zone_.pool.header().tokens_stored.load();
     std::uint64_t keys_version = zone_.pool.header().keys_version.load();
 
     std::string text = share::write_state(zone_.pool, view(zone_.conf->name),
-        nullptr, [](char *, std::size_t) {}, now_ms());
+        nullptr, {}, now_ms());
     std::uint64_t sealed = seal_of(zone_) != nullptr ? 1 : 0;
-    std::uint64_t digest = keys::mix(hash64(text, keys_version * 2 + sealed));
+    std::uint64_t digest = keys::mix(hash64(text,
+        keys_version * 2 + sealed + keys::mix(seen_tokens_)));
 
     digest_ = digest != 0 ? digest : 1;
     dirty_ = digest_ != zone_.state_report().written.load();

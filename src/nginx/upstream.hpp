@@ -77,7 +77,10 @@ bool move_on(RequestContext *ctx, bool again);
 /// The credential has been taken: the current try ends in its favour.
 void set_out(RequestContext *ctx);
 
-// wait.cpp: `exhausted wait=`
+// wait.cpp: for an access token, or with `exhausted wait=`
+/// Whether nothing stands in the way of some account but a token that will be
+/// there in a moment, and the request has not waited for one for long.
+bool may_wait_for_token(RequestContext *ctx, const keys::Choice &choice);
 /// Holds a request that found no credential until one may be back, and then
 /// goes on as start_upstream() does. false: there is no use in waiting.
 bool wait_for_credential(RequestContext *ctx, const keys::Choice &choice);

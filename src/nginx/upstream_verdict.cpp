@@ -18,6 +18,9 @@ namespace {
 
 constexpr int too_many_requests = 429;
 constexpr int not_there = 404;
+constexpr int unauthorized = 401;
+constexpr int forbidden = 403;
+constexpr int least_server_error = 500;
 
 /// upstream.c shows the input filter only what is left in u->buffer, and
 /// flushes the head by itself when nothing is. One byte is left there, which
@@ -97,8 +100,17 @@ void log_failure(RequestContext *ctx, const gemini::UpstreamError &error,
         error.code);
 }
 
+/// Upstream knows who asks, whatever else it says.
+void note_accepted(RequestContext *ctx)
+{
+    if (credential_of(ctx).account) {
+        ctx->pool().accept_token(ctx->tries.credential, ctx->token.number);
+    }
+}
+
 void succeeded(RequestContext *ctx)
 {
+    note_accepted(ctx);
     ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
     ctx->pool().header().answered.fetch_add(1, std::memory_order_relaxed);
     learn_resources(ctx);
@@ -211,6 +223,7 @@ ngx_int_t ask_another(RequestContext *ctx)
         return NGX_ERROR;
     }
 
+    note_accepted(ctx);
     ctx->pool().succeeded(tries.credential, ctx->model, now_ms());
     settle_quota(ctx);
 
@@ -218,6 +231,7 @@ ngx_int_t ask_another(RequestContext *ctx)
     tries.attempts = 0;
     tries.again = 0;
     tries.reserved = false;
+    ctx->token_renewed = false;
     ctx->r->upstream->peer.start_time = ngx_current_msec;
     start_afresh(ctx);
 
@@ -265,10 +279,81 @@ ngx_int_t answer_stranger(RequestContext *ctx,
     Error error = gemini::classify(upstream_error, std::nullopt,
         sent_secret(ctx)).error;
 
+    note_accepted(ctx);
     error.kind = upstream_error.code == not_there ? ErrorKind::not_found
                                                   : ErrorKind::forbidden;
 
     return answer_error(ctx, std::move(error), &upstream_error);
+}
+
+/// What upstream says of an account may be about its token, which is not for
+/// good, or about rights that it may be given. true: of its token, which is
+/// being replaced.
+bool judge_account(RequestContext *ctx, int code, gemini::Verdict &verdict)
+{
+    ngx_log_t *log = ctx->r->connection->log;
+    std::string_view name = credential_of(ctx).name;
+
+    if (code != unauthorized) {
+        verdict.wants_rights = code == forbidden;
+
+        if (code < least_server_error) {
+            note_accepted(ctx);
+        }
+
+        return false;
+    }
+
+    switch (ctx->pool().refuse_token(ctx->tries.credential,
+        ctx->token.number, now_ms()))
+    {
+
+    case keys::TokenRefusal::in_vain:
+        return false;
+
+    case keys::TokenRefusal::renews:
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+            "gemini: upstream refuses the access token of \"%*s\", "
+            "another one is asked for", GW_LOG(name));
+        break;
+
+    case keys::TokenRefusal::outdated:
+        break;
+    }
+
+    verdict.failure = gemini::FailureClass::none;
+    return true;
+}
+
+/// Once for each request: any credential will do, and the same one with its
+/// next token; it is no other try. NGX_DECLINED: there is none to be had.
+ngx_int_t try_another_token(RequestContext *ctx, const Error &in_vain)
+{
+    Tries &tries = ctx->tries;
+    keys::Choice choice;
+
+    if (ctx->token_renewed) {
+        return NGX_DECLINED;
+    }
+
+    ctx->token_renewed = true;
+
+    if (tries.attempts > 0) {
+        --tries.attempts;
+    }
+
+    if (!may_try_again(ctx)) {
+        return NGX_DECLINED;
+    }
+
+    tries.reserved = false;
+
+    if (find_credential(ctx, choice)) {
+        set_out(ctx);
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return wait_in_header(ctx, in_vain);
 }
 
 }
@@ -352,7 +437,9 @@ ngx_int_t judge_whole(RequestContext *ctx)
         succeeded(ctx);
         keep_fetched_models(ctx);
         keep_part(ctx->parts, out);
-        return accept_chain(ctx, NGX_HTTP_OK, ctx->parts.first,
+        return accept_chain(ctx, static_cast<ngx_uint_t>(
+            ctx->front->status_for(static_cast<int>(
+                r->upstream->headers_in.status_n))), ctx->parts.first,
             ctx->parts.size);
 
     case front::Whole::more:
@@ -422,7 +509,14 @@ gemini::Verdict note_failure(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error)
 {
     gemini::Verdict verdict = gemini::classify(upstream_error,
-        ctx->retry_after_ms, credential_of(ctx).secret);
+        ctx->retry_after_ms, sent_secret(ctx));
+
+    if (credential_of(ctx).account
+        && judge_account(ctx, upstream_error.code, verdict))
+    {
+        verdict.token_refused = true;
+        return verdict;
+    }
 
     ctx->front->explain(upstream_error, verdict.error);
 
@@ -452,6 +546,14 @@ ngx_int_t judge_error(RequestContext *ctx,
 
     if (verdict.bad_signature && write_without_signatures(ctx)) {
         return ask_for_more(ctx);
+    }
+
+    if (verdict.token_refused) {
+        ngx_int_t rc = try_another_token(ctx, final_error(ctx, verdict));
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     if (verdict.action == gemini::Action::next_credential) {

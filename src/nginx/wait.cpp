@@ -1,11 +1,13 @@
-// `exhausted wait=TIME`: a request for which every key rests is held until one
-// may be back, instead of being refused.
+// A request that nothing but an account without an access token could serve is
+// held until that comes; with `exhausted wait=TIME` also one for which every
+// key rests, until one may be back.
 #include "core/keys/shortage.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/upstream.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace gw::ngx {
 
@@ -17,39 +19,64 @@ constexpr std::int64_t longest_nap_ms = 1000;
 // Those who wait for the same key do not all ask at the same moment.
 constexpr std::int64_t jitter_ms = 20;
 
-ngx_msec_t time_left(RequestContext *ctx)
+/// An exchange takes as long as a round trip. Longer than its timeout nobody
+/// waits for one.
+constexpr std::int64_t token_nap_ms = 30;
+constexpr ngx_msec_t token_patience = 10000;
+
+ngx_msec_t time_left(ngx_msec_t until)
 {
-    auto left = static_cast<ngx_msec_int_t>(ctx->waiting.until
-                                            - ngx_current_msec);
+    auto left = static_cast<ngx_msec_int_t>(until - ngx_current_msec);
 
     return left > 0 ? static_cast<ngx_msec_t>(left) : 0;
+}
+
+/// When to look again, in ms; nullopt: nothing will be back in time.
+std::optional<std::int64_t> time_to_nap(RequestContext *ctx,
+    const keys::Choice &choice)
+{
+    const PoolConf &pool = *ctx->conf->pool;
+    Waiting &waiting = ctx->waiting;
+
+    if (may_wait_for_token(ctx, choice)) {
+        if (waiting.token_until == 0) {
+            waiting.token_until = ngx_current_msec + token_patience;
+        }
+
+        return token_nap_ms;
+    }
+
+    if (pool.exhausted != Exhausted::wait || choice.back_at_ms == 0) {
+        return std::nullopt;
+    }
+
+    if (waiting.until == 0) {
+        waiting.until = ngx_current_msec + pool.wait;
+    }
+
+    std::int64_t rest_ms = std::max<std::int64_t>(
+        choice.back_at_ms - now_ms(), 0);
+
+    if (rest_ms > static_cast<std::int64_t>(time_left(waiting.until))) {
+        return std::nullopt;
+    }
+
+    return std::min(rest_ms, longest_nap_ms);
 }
 
 /// Arms the timer. false: nothing will be back in time.
 bool nap(RequestContext *ctx, const keys::Choice &choice,
     ngx_event_handler_pt handler)
 {
-    const PoolConf &pool = *ctx->conf->pool;
     Waiting &waiting = ctx->waiting;
+    std::optional<std::int64_t> rest_ms = time_to_nap(ctx, choice);
 
-    if (pool.exhausted != Exhausted::wait || choice.back_at_ms == 0) {
+    if (!rest_ms) {
         return false;
     }
 
-    if (waiting.until == 0) {
-        waiting.until = ngx_current_msec + pool.wait;
-        waiting.ctx = ctx;
-    }
-
-    std::int64_t rest_ms = std::max<std::int64_t>(
-        choice.back_at_ms - now_ms(), 0);
-
-    if (rest_ms > static_cast<std::int64_t>(time_left(ctx))) {
-        return false;
-    }
-
-    rest_ms = std::min(rest_ms, longest_nap_ms)
-              + static_cast<std::int64_t>(ngx_random()) % jitter_ms + 1;
+    *rest_ms += static_cast<std::int64_t>(ngx_random()) % jitter_ms + 1;
+    waiting.ctx = ctx;
 
     ngx_event_t &ev = waiting.event;
     ev.handler = handler;
@@ -57,7 +84,7 @@ bool nap(RequestContext *ctx, const keys::Choice &choice,
     ev.data = ctx->r->connection;
     ev.log = ctx->r->connection->log;
 
-    ngx_add_timer(&ev, static_cast<ngx_msec_t>(rest_ms));
+    ngx_add_timer(&ev, static_cast<ngx_msec_t>(*rest_ms));
     return true;
 }
 
@@ -157,6 +184,14 @@ void go_on(ngx_event_t *ev)
 
 }
 
+bool may_wait_for_token(RequestContext *ctx, const keys::Choice &choice)
+{
+    const Waiting &waiting = ctx->waiting;
+
+    return choice.token_coming
+           && (waiting.token_until == 0 || time_left(waiting.token_until) > 0);
+}
+
 bool wait_for_credential(RequestContext *ctx, const keys::Choice &choice)
 {
     ngx_http_request_t *r = ctx->r;
@@ -185,7 +220,10 @@ ngx_int_t wait_in_header(RequestContext *ctx, const Error &in_vain)
     ngx_http_upstream_t *u = ctx->r->upstream;
     ngx_connection_t *c = u->peer.connection;
 
-    if (ctx->conf->pool->exhausted != Exhausted::wait || !may_try_again(ctx)) {
+    const PoolConf &pool = *ctx->conf->pool;
+    bool waits = pool.exhausted == Exhausted::wait || !pool.accounts.empty();
+
+    if (!waits || !may_try_again(ctx)) {
         return NGX_DECLINED;
     }
 

@@ -36,6 +36,8 @@ struct Shared {
     keys::Word state_lease;
     keys::Word probe_lease;
     keys::Word probed_configuration;
+    keys::Word token_lease;
+    keys::Word token_configuration;
     StateReport state;
     LinkReport link;
 
@@ -79,7 +81,8 @@ std::size_t zone_bytes(const ZonePlan &plan)
 
 /// What goes into a zone of a given size: the keys first. A layout without
 /// capacity: nothing does.
-ZonePlan plan_within(std::size_t size, std::size_t keys)
+ZonePlan plan_within(std::size_t size, std::size_t keys,
+    std::size_t accounts)
 {
     ZonePlan none{keys::Layout{}, 0};
     // Slab pages and their descriptors, and the list of models.
@@ -95,11 +98,11 @@ ZonePlan plan_within(std::size_t size, std::size_t keys)
         usual_signatures);
     // Page descriptors for the signatures too, rounded generously.
     std::size_t taken = signatures + signatures / 64;
-    keys::Layout layout = keys::Layout::within(room - taken, keys);
+    keys::Layout layout = keys::Layout::within(room - taken, keys, accounts);
 
     if (layout.key_capacity == 0) {
         signatures = 0;
-        layout = keys::Layout::within(room, keys);
+        layout = keys::Layout::within(room, keys, accounts);
     }
 
     return {layout, signatures};
@@ -258,8 +261,9 @@ ngx_int_t init_pool_zone(ngx_shm_zone_t *zone, void *)
             || !adopt(mine))
         {
             ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                "gemini: zone \"%V\" has no room for %uz keys",
-                &zone->shm.name, mine.pool.credentials().size());
+                "gemini: zone \"%V\" has no room for %uz keys, %uz of them "
+                "service accounts", &zone->shm.name,
+                mine.pool.credentials().size(), mine.conf->accounts.size());
             return NGX_ERROR;
         }
 
@@ -353,6 +357,16 @@ keys::Word &PoolZone::probed_configuration() const
     return shared->probed_configuration;
 }
 
+keys::Word &PoolZone::token_lease() const
+{
+    return shared->token_lease;
+}
+
+keys::Word &PoolZone::token_configuration() const
+{
+    return shared->token_configuration;
+}
+
 LinkReport &PoolZone::link_report() const
 {
     return shared->link;
@@ -384,10 +398,11 @@ PoolZone::~PoolZone()
 ngx_int_t add_pool_zone(ngx_conf_t *cf, PoolConf *pool)
 {
     std::size_t count = pool->credentials.size();
-    ZonePlan plan{keys::Layout::for_keys(count), usual_signatures};
+    std::size_t accounts = pool->accounts.size();
+    ZonePlan plan{keys::Layout::for_keys(count, accounts), usual_signatures};
 
     if (pool->zone_size != 0) {
-        plan = plan_within(pool->zone_size, count);
+        plan = plan_within(pool->zone_size, count, accounts);
 
         if (plan.layout.key_capacity == 0) {
             conf_error(cf, "invalid value \"" + std::to_string(

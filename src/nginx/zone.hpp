@@ -56,6 +56,9 @@ struct PoolZone {
     keys::Word &probe_lease() const;        // of probe.cpp
     /// The configuration whose first round of probes has begun.
     keys::Word &probed_configuration() const;
+    keys::Word &token_lease() const;        // of token_keeper.cpp
+    /// The configuration whose accounts have been looked at.
+    keys::Word &token_configuration() const;
     LinkReport &link_report() const;
     StateReport &state_report() const;
     /// Random, made with the zone: this host among those that share the pool.

@@ -87,7 +87,7 @@ TEST(AccountTokenReply, AnErrorIsToldWithItsCause)
                  "invalid_client"},
              Case{404, "<html>", Cause::other, "HTTP 404"},
              Case{500, R"({"error":"internal_failure"})", Cause::endpoint,
-                 "internal_failure"},
+                 "HTTP 500: internal_failure"},
              Case{503, "", Cause::endpoint, "HTTP 503"},
              Case{429, "slow down", Cause::endpoint, "HTTP 429"},
              Case{400, R"({"error":"temporarily_unavailable"})",

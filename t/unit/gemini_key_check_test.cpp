@@ -77,4 +77,62 @@ TEST(GeminiKeyCheck, TheKeyIsTakenOutOfTheMessage)
     EXPECT_EQ(answer.reason, "[redacted]");
 }
 
+TEST(GeminiKeyCheck, VertexIsAskedForACountOfTokens)
+{
+    auto question = gemini::key_question({});
+    EXPECT_EQ(question.method, "GET");
+    EXPECT_EQ(question.path, "/v1beta/models?pageSize=1");
+    EXPECT_EQ(question.body, "");
+
+    question = gemini::key_question({ gemini::Api::vertex, "p", "global" });
+    EXPECT_EQ(question.method, "POST");
+    EXPECT_EQ(question.path, "/v1/projects/p/locations/global/publishers/"
+        "google/models/gemini-2.5-flash:countTokens");
+    EXPECT_NE(question.body, "");
+
+    auto state = [](const char *body, gemini::Api api) {
+        return gemini::read_key_answer(200, body, "", api).state;
+    };
+
+    EXPECT_EQ(state(R"({"totalTokens":1})", gemini::Api::vertex),
+        KeyState::lives);
+    EXPECT_EQ(state(R"({"models":[]})", gemini::Api::vertex),
+        KeyState::unclear);
+    EXPECT_EQ(state(R"({"totalTokens":1})", gemini::Api::gemini),
+        KeyState::unclear);
+}
+
+TEST(GeminiKeyCheck, WhatAnOperatorHasToMendIsTold)
+{
+    auto told = [](const std::string &reason, const std::string &metadata) {
+        return gemini::read_key_answer(403, R"({"error":{"code":403,
+            "message":"no","status":"PERMISSION_DENIED","details":[{
+            "@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":")"
+            + reason + R"(","domain":"googleapis.com","metadata":{)"
+            + metadata + "}}]}}", "secret").problem;
+    };
+
+    auto problem = told("SERVICE_DISABLED",
+        R"("service":"aiplatform.googleapis.com","consumer":"projects/1")");
+    EXPECT_EQ(name_of(problem.kind), "api_disabled");
+    EXPECT_EQ(problem.service, "aiplatform.googleapis.com");
+    EXPECT_EQ(problem.permission, "");
+    EXPECT_NE(problem.hint.find("\"aiplatform.googleapis.com\""),
+        std::string::npos);
+
+    problem = told("IAM_PERMISSION_DENIED",
+        R"("permission":"aiplatform.endpoints.predict","resource":"r")");
+    EXPECT_EQ(name_of(problem.kind), "permission_missing");
+    EXPECT_EQ(problem.permission, "aiplatform.endpoints.predict");
+    EXPECT_NE(problem.hint.find("roles/aiplatform.user"), std::string::npos);
+
+    EXPECT_EQ(name_of(told("ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        R"("service":"x y","permission":"<b>")").kind), "scope_insufficient");
+    EXPECT_EQ(told("ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        R"("service":"x y")").service, "");
+    EXPECT_EQ(name_of(told("BILLING_DISABLED", "").kind), "billing");
+    EXPECT_EQ(name_of(told("SOMETHING_ELSE", "").kind), "none");
+    EXPECT_NE(told("IAM_PERMISSION_DENIED", "").hint, "");
+}
+
 }

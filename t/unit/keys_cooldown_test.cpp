@@ -370,4 +370,18 @@ TEST(KeysCooldown, TheDayEndsAtPacificMidnightInSummerAndWinter)
     EXPECT_EQ(rest.until_ms - winter, 8 * hour);
 }
 
+TEST(KeysCooldown, WantOfRightsIsNotForEver)
+{
+    Verdict verdict;
+    verdict.failure = FailureClass::invalid;
+    EXPECT_EQ(next_rest({}, verdict, {}, noon).until_ms, no_end_ms);
+    verdict.wants_rights = true;
+    EXPECT_EQ(next_rest({}, verdict, {}, noon).until_ms,
+        noon + rights_rest_ms);
+
+    CooldownRules rules;
+    rules.time_ms[static_cast<int>(FailureClass::invalid)] = 5000;
+    EXPECT_EQ(next_rest({}, verdict, rules, noon).until_ms, noon + 5000);
+}
+
 }

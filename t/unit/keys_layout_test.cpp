@@ -52,6 +52,7 @@ TEST(KeysLayout, TheRegionsLieOneBehindTheOtherInWholeLines)
             reinterpret_cast<const char *>(regions.trails),
             reinterpret_cast<const char *>(regions.series),
             reinterpret_cast<const char *>(regions.histograms),
+            reinterpret_cast<const char *>(regions.tokens),
         };
 
         EXPECT_EQ(places[0], memory.get());
@@ -62,7 +63,8 @@ TEST(KeysLayout, TheRegionsLieOneBehindTheOtherInWholeLines)
         }
 
         EXPECT_EQ(static_cast<std::size_t>(reinterpret_cast<const char *>(
-                      regions.histograms + 1) - places[0]), layout.bytes());
+                      regions.tokens + layout.token_capacity) - places[0]),
+            layout.bytes());
     }
 }
 

@@ -316,4 +316,120 @@ TEST(ShareStateText, SkipsLinesOfALaterVersionAndTakesTheRest)
     EXPECT_EQ(host.pool.rests(now)[0].model, "m");
 }
 
+/// With one service account.
+struct AccountHost {
+    AccountHost()
+        : memory(formatted_memory(keys::Layout::for_keys(1, 1))),
+          pool({ account() }, {})
+    {
+        pool.adopt(memory.get());
+    }
+
+    static keys::Credential account()
+    {
+        keys::Credential one;
+        one.secret = "service-account a@b gemini  ";
+        one.account = true;
+        one.token_id = 0x1234;
+
+        return one;
+    }
+
+    void give(std::string_view token, std::int64_t expires_ms)
+    {
+        pool.tokens().store(0, 0x1234, token, expires_ms, now);
+    }
+
+    std::string write(const Seal *seal = nullptr, bool secrets = true) const
+    {
+        return write_state(pool, "main", seal, secrets
+            ? std::function<void(char *, std::size_t)>(Host::random)
+            : nullptr, now);
+    }
+
+    std::string token() const
+    {
+        auto found = pool.token_of(0);
+        return found ? found->text : "(none)";
+    }
+
+    Memory memory;
+    keys::Pool pool;
+};
+
+TEST(ShareStateText, KeepsTokensOfAccounts)
+{
+    Seal seal("a secret of the operator's");
+    Seal other("another secret of theirs");
+
+    for (const Seal *sealed_by : { static_cast<const Seal *>(nullptr),
+             static_cast<const Seal *>(&seal) })
+    {
+        AccountHost host;
+        host.give("ya29.a-token", now + 3600000);
+        std::string text = host.write(sealed_by);
+        EXPECT_EQ(text.find("ya29"), std::string::npos);
+        EXPECT_NE(text.find("token 0000000000001234 "), std::string::npos);
+        EXPECT_EQ(host.write(sealed_by, false).find("token "),
+            std::string::npos);
+
+        AccountHost next;
+        StateResult result = read_state(text, "main", sealed_by, next.pool,
+            now);
+        EXPECT_EQ(result.taken, 1u);
+        EXPECT_EQ(result.skipped, 0u);
+        EXPECT_EQ(next.token(), "ya29.a-token");
+        EXPECT_FALSE(next.pool.token_state_of(0)->due(now + 3299999));
+        EXPECT_TRUE(next.pool.token_state_of(0)->due(now + 3300000));
+
+        // Read again it changes nothing, nor does one that ends sooner.
+        EXPECT_EQ(read_state(text, "main", sealed_by, next.pool, now).taken,
+            0u);
+        next.give("later", now + 3600001);
+        read_state(text, "main", sealed_by, next.pool, now);
+        EXPECT_EQ(next.token(), "later");
+
+        // What has expired is nobody's loss.
+        AccountHost late;
+        result = read_state(text, "main", sealed_by, late.pool,
+            now + 3600000);
+        EXPECT_EQ(result.taken + result.skipped + result.keys_unopened, 0u);
+        EXPECT_EQ(late.token(), "(none)");
+    }
+
+    AccountHost host;
+    host.give("ya29.a-token", now + 3600000);
+    AccountHost next;
+    EXPECT_EQ(read_state(host.write(&seal), "main", &other, next.pool, now)
+        .keys_unopened, 1u);
+    EXPECT_EQ(next.token(), "(none)");
+}
+
+TEST(ShareStateText, TakesNoTokenThatIsNone)
+{
+    for (const char *line : {
+             "token 0000000000001234 1780003600000 plain:YSBi",       // "a b"
+             "token 0000000000001234 1780003600000 plain:!",
+             "token 0000000000001234 1780003600000 sealed:YWE",
+             "token 0000000000001234 1780003600000 YWE",
+             "token 0000000000001234 soon plain:YWE",
+             "token 1234 1780003600000 plain:YWE",
+             "token 0000000000009999 1780003600000 plain:YWE",
+             "token 0000000000001234 1980003600000 plain:YWE" })
+    {
+        AccountHost host;
+        read_state(ended("gemini-state 1 main\n" + std::string(line) + "\n"),
+            "main", nullptr, host.pool, now);
+        EXPECT_EQ(host.token(), "(none)") << line;
+    }
+}
+
+TEST(ShareStateText, ARefusedTokenIsNotKept)
+{
+    AccountHost host;
+    host.give("ya29.a-token", now + 3600000);
+    host.pool.refuse_token(0, host.pool.token_of(0)->number, now);
+    EXPECT_EQ(host.write().find("token "), std::string::npos);
+}
+
 }

@@ -218,6 +218,7 @@ TEST(ViewMetrics, TellTheStateOfKeysAndZone)
     input.keys_ok = 4;
     input.keys_resting = 3;
     input.keys_invalid = 2;
+    input.keys_no_token = 8;
     input.keys_disabled = 1;
     input.cells_lost = 5;
     input.open_streams = 6;
@@ -230,6 +231,7 @@ TEST(ViewMetrics, TellTheStateOfKeysAndZone)
              "gemini_keys{pool=\"main\",state=\"ok\"} 4",
              "gemini_keys{pool=\"main\",state=\"resting\"} 3",
              "gemini_keys{pool=\"main\",state=\"invalid\"} 2",
+             "gemini_keys{pool=\"main\",state=\"no_token\"} 8",
              "gemini_keys{pool=\"main\",state=\"disabled\"} 1",
              "gemini_cells_lost_total{pool=\"main\"} 5",
              "gemini_open_streams{pool=\"main\"} 6",

@@ -110,7 +110,8 @@ TEST(ViewStatus, AKeyAtRestIsShownWithReasonAndTimeLeft)
     EXPECT_EQ(status.find(R"({"pool":"main","version":"1.0","time":1768507200,)"
         R"("requests":2,)"
         R"("answered":1,"cells_lost":0,"keys":[{"id":")" + id + R"(",)"
-        R"("name":"team \"a\"","key":"AIza…rst","project":"shared",)"
+        R"("name":"team \"a\"","kind":"key","key":"AIza…rst",)"
+        R"("project":"shared",)"
         R"("weight":1,"added":false,"enabled":true,"state":"resting",)"
         R"("cooldowns":[{"scope":"model",)"
         R"("model":"gemini-2.5-pro","reason":"rate_limit",)"
@@ -284,6 +285,49 @@ TEST(ViewStatus, TheLinkToRedisIsShownAsItStands)
     EXPECT_EQ(count(bench.status(), R"("redis":{"state":"up",)"
         R"("url":"redis://127.0.0.1:6379/0","since":1768507200,"losses":2,)"
         R"("hosts":3})"), 1u);
+}
+
+TEST(ViewStatus, AnAccountIsShownWithItsTokensTimeAndProblem)
+{
+    Credential one;
+    one.secret = "service-account a@b vertex p global";
+    one.name = "robot";
+    one.account = true;
+    one.client_email = "a@b";
+    one.api = gw::gemini::Api::vertex;
+    one.cloud_project = "p";
+    one.location = "global";
+    one.token_id = 7;
+
+    Memory memory = formatted_memory(Layout::for_keys(1, 1));
+    Pool pool({ one }, {});
+    ASSERT_TRUE(pool.adopt(memory.get()));
+
+    auto status = [&pool] {
+        gw::StringOutput out;
+        gw::view::write_key(pool, 0, now, out);
+        return out.take();
+    };
+
+    EXPECT_NE(status().find(R"("name":"robot","kind":"service_account",)"
+        R"("key":null)"), std::string::npos) << status();
+    EXPECT_NE(status().find(R"("state":"no_token")"), std::string::npos);
+    EXPECT_NE(status().find(R"("account":{"email":"a@b","api":"vertex",)"
+        R"("project":"p","location":"global","token_seconds_left":null,)"
+        R"("next_exchange_seconds":null,"problem":null,"hint":null})"),
+        std::string::npos) << status();
+
+    pool.tokens().store(0, 7, "ya29.secret", now + 60000, now + 30000);
+    pool.tokens().fail(0, 7, gw::account::Cause::wrong_key,
+        "invalid_grant: Invalid JWT Signature.", 1, now + 600000);
+    EXPECT_NE(status().find(R"("state":"ok")"), std::string::npos);
+    EXPECT_NE(status().find(R"("token_seconds_left":60,)"
+        R"("next_exchange_seconds":600,)"
+        R"("problem":"invalid_grant: Invalid JWT Signature.","hint":"the )"),
+        std::string::npos) << status();
+    EXPECT_EQ(status().find("ya29"), std::string::npos);
+    EXPECT_FALSE(pool.find("service-account", now).credential == 0);
+    EXPECT_EQ(pool.find("robot", now).credential, 0u);
 }
 
 }

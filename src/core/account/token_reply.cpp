@@ -13,8 +13,7 @@ namespace gw::account {
 namespace {
 
 constexpr std::int64_t usual_lifetime_s = 3600;
-// No token of Google's holds longer than twelve hours.
-constexpr std::int64_t longest_lifetime_s = 12 * 3600;
+constexpr std::int64_t longest_lifetime_s = longest_lifetime_ms / 1000;
 
 struct Reply {
     json::String access_token;
@@ -45,14 +44,6 @@ constexpr json::Field reply_fields[] = {
     json::string<&Reply::error_description>("error_description"),
 };
 constexpr json::Shape reply_shape{reply_fields};
-
-/// What a header's value may hold without being another header.
-bool is_token(std::string_view text)
-{
-    return !text.empty() && text.size() <= max_token
-           && std::all_of(text.begin(), text.end(),
-                  [](char c) { return c > ' ' && c < 0x7f; });
-}
 
 /// 0: it holds no longer, or nobody can tell how long.
 std::int64_t lifetime_of(const Reply &reply)
@@ -152,21 +143,32 @@ Cause cause_of(int status, std::string_view error,
 std::string problem_of(int status, std::string_view error,
     std::string_view description)
 {
-    std::string text(error);
+    std::string text;
 
-    if (text.empty()) {
-        text = status < 300 ? "an answer without a token"
-                            : "HTTP " + std::to_string(status);
+    // Of OAuth's errors the status says no more than their names.
+    if (status >= 500 || (error.empty() && status >= 300)) {
+        text = "HTTP " + std::to_string(status);
+    } else if (error.empty()) {
+        text = "an answer without a token";
     }
 
-    if (!description.empty()) {
-        text += ": ";
-        text += description;
+    for (std::string_view more : { error, description }) {
+        if (!more.empty()) {
+            text += text.empty() ? "" : ": ";
+            text += more;
+        }
     }
 
     return scrub(text, {}, max_problem);
 }
 
+}
+
+bool is_token(std::string_view text)
+{
+    return !text.empty() && text.size() <= max_token
+           && std::all_of(text.begin(), text.end(),
+                  [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 std::string_view hint_of(Cause cause)

@@ -11,6 +11,12 @@ namespace gw::account {
 
 /// Google's tokens are of up to 2048 bytes.
 constexpr std::size_t max_token = 2048;
+/// And hold for up to twelve hours.
+constexpr std::int64_t longest_lifetime_ms = 12 * 3600 * 1000;
+
+/// Whether it may stand in a header.
+bool is_token(std::string_view text);
+
 constexpr std::size_t max_problem = 160;
 constexpr std::size_t max_token_answer = 64 * 1024;
 

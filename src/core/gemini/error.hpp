@@ -57,6 +57,8 @@ struct UpstreamError {
     std::string message;            // as upstream wrote it: may hold a key
     std::string reason;             // ErrorInfo.reason
     std::string quota_limit_value;  // ErrorInfo.metadata
+    std::string service;            // likewise: "aiplatform.googleapis.com"
+    std::string permission;         // likewise: "aiplatform.endpoints.predict"
     std::vector<QuotaViolation> violations;
     std::optional<std::int64_t> retry_delay_ms;     // RetryInfo, else
                                     // ErrorInfo's quotaResetDelay
@@ -95,6 +97,11 @@ struct Verdict {
     /// A thought signature is refused: it may be of another model or route.
     /// Once more with all of them replaced by the skip value is worth a try.
     bool bad_signature = false;
+    /// `invalid` for want of rights that an account may be given at any time:
+    /// it does not rest for good.
+    bool wants_rights = false;
+    /// It is about an account's access token, which is being replaced.
+    bool token_refused = false;
     /// For the client, when this is what it gets: kind, scrubbed message,
     /// param, code.
     Error error;

@@ -176,7 +176,19 @@ void take_reset_delay(Draft &draft, std::string_view text)
     draft.reset_delay_ms = parse_go_duration(text);
 }
 
+void take_service(Draft &draft, std::string_view text)
+{
+    keep(draft.error.service, text);
+}
+
+void take_permission(Draft &draft, std::string_view text)
+{
+    keep(draft.error.permission, text);
+}
+
 constexpr json::Field metadata_fields[] = {
+    text<Draft, take_service>("service"),
+    text<Draft, take_permission>("permission"),
     text<Draft, take_limit>("quota_limit"),
     text<Draft, take_limit_value>("quota_limit_value"),
     text<Draft, take_limit_metric>("quota_metric"),

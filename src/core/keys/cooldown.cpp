@@ -88,8 +88,8 @@ std::int64_t upstream_end(FailureClass failure,
 }
 
 /// When it ends by the operator's time or the default.
-std::int64_t own_end(FailureClass failure, std::uint8_t repeats,
-    const CooldownRules &rules, std::int64_t now_ms)
+std::int64_t own_end(FailureClass failure, const gemini::Verdict &verdict,
+    std::uint8_t repeats, const CooldownRules &rules, std::int64_t now_ms)
 {
     Default standard = default_of(failure);
     std::int64_t operators = rules.time_ms[static_cast<int>(failure)];
@@ -97,7 +97,8 @@ std::int64_t own_end(FailureClass failure, std::uint8_t repeats,
     if (operators == CooldownRules::by_default) {
 
         if (failure == FailureClass::invalid) {
-            return no_end_ms;
+            return verdict.wants_rights ? after(now_ms, rights_rest_ms)
+                                        : no_end_ms;
         }
 
         if (failure == FailureClass::daily_quota) {
@@ -197,7 +198,8 @@ Rest next_rest(const Rest &before, const gemini::Verdict &verdict,
         ? static_cast<std::uint8_t>(repeats + 1) : repeats;
     rest.perhaps_daily = verdict.perhaps_daily;
     rest.until_ms = upstream_ms != 0
-        ? upstream_ms : own_end(failure, repeats, rules, now_ms);
+        ? upstream_ms : own_end(failure, verdict, repeats, rules,
+            now_ms);
 
     // Another class is resting here: whichever ends later.
     if (before.active(now_ms) && before.until_ms >= rest.until_ms) {

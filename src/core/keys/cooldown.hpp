@@ -26,6 +26,9 @@ std::uint64_t pack(const Rest &rest);
 Rest unpack(std::uint64_t word);
 
 /// A rest without an end: "until reset by hand, or a probe succeeds".
+/// Rights that are granted take five to ten minutes to arrive everywhere.
+constexpr std::int64_t rights_rest_ms = 600 * 1000;
+
 constexpr std::int64_t no_end_ms = (std::int64_t{1} << 44) - 1;
 
 constexpr std::int64_t min_rest_ms = 1000;

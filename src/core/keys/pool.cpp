@@ -3,6 +3,7 @@
 // pool_keys.cpp; what is exchanged with others: pool_share.cpp.
 #include "core/keys/pool.hpp"
 
+#include "core/account/schedule.hpp"
 #include "core/base/text.hpp"
 #include "core/keys/under_way.hpp"
 
@@ -368,6 +369,10 @@ void Pool::reset(std::size_t credential, std::int64_t now_ms)
 {
     const Credential &key = credentials_[credential];
 
+    if (key.account) {
+        tokens_.hurry(key.token_place, key.token_id);
+    }
+
     // Told even when nothing rests here: another host may know of a rest
     // that this one has not heard of.
     if (KeyRecord *record = record_of(key)) {
@@ -453,11 +458,13 @@ std::optional<TokenState> Pool::token_state_of(std::size_t credential) const
         .value_or(TokenState());
 }
 
-TokenRefusal Pool::refuse_token(std::size_t credential, std::uint64_t number)
+TokenRefusal Pool::refuse_token(std::size_t credential, std::uint64_t number,
+    std::int64_t now_ms)
 {
     const Credential &account = credentials_[credential];
 
-    return tokens_.refuse(account.token_place, account.token_id, number);
+    return tokens_.refuse(account.token_place, account.token_id, number,
+        now_ms);
 }
 
 void Pool::accept_token(std::size_t credential, std::uint64_t number)
@@ -465,6 +472,31 @@ void Pool::accept_token(std::size_t credential, std::uint64_t number)
     const Credential &account = credentials_[credential];
 
     tokens_.accept(account.token_place, account.token_id, number);
+}
+
+bool Pool::restore_token(std::uint64_t token_id, std::string_view text,
+    std::int64_t expires_ms, std::int64_t now_ms)
+{
+    for (std::size_t i = 0; i < tokens_.capacity(); ++i) {
+        if (tokens_.id_at(i) != token_id) {
+            continue;
+        }
+
+        std::optional<TokenState> known = tokens_.state(i, token_id);
+
+        if (expires_ms <= now_ms || (known && known->number != 0
+                                     && known->expires_ms >= expires_ms))
+        {
+            return false;
+        }
+
+        tokens_.store(i, token_id, text, expires_ms,
+            expires_ms - account::renewal_margin_ms);
+
+        return true;
+    }
+
+    return false;
 }
 
 bool Pool::can_go_out(const Credential &credential,

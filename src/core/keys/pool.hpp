@@ -46,6 +46,7 @@ struct Credential {
     // A service account has no key but is given access tokens; `secret` is
     // then its identity, which is never sent.
     bool account = false;
+    std::string client_email;       // of an account
     std::string cloud_project;      // of an account: in Vertex' paths, or
                                     // whose quota Gemini's API charges
     std::string location;           // of Vertex AI
@@ -262,8 +263,14 @@ public:
     std::optional<TokenState> token_state_of(std::size_t credential) const;
 
     /// Upstream has refused, or accepted, the account's token of that number.
-    TokenRefusal refuse_token(std::size_t credential, std::uint64_t number);
+    TokenRefusal refuse_token(std::size_t credential, std::uint64_t number,
+        std::int64_t now_ms);
     void accept_token(std::size_t credential, std::uint64_t number);
+
+    /// A token that was kept somewhere, and what it is for. false: no account
+    /// needs it, or what there is holds as long. Under the zone's lock.
+    bool restore_token(std::uint64_t token_id, std::string_view text,
+        std::int64_t expires_ms, std::int64_t now_ms);
 
     // By hand.
 

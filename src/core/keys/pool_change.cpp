@@ -80,7 +80,9 @@ Pool::Found Pool::find(std::string_view text, std::int64_t now_ms)
             note(by_name, i);
         }
 
+        // Of an account there is no key to begin.
         if (text.size() >= min_prefix && !by_prefix.ambiguous
+            && !credential.account
             && starts_with(credential.secret, text))
         {
             note(by_prefix, i);

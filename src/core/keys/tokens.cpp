@@ -2,6 +2,7 @@
 // writer died.
 #include "core/keys/tokens.hpp"
 
+#include "core/account/schedule.hpp"
 #include "core/base/text.hpp"
 #include "core/keys/shared_bytes.hpp"
 #include "core/keys/wipe.hpp"
@@ -65,6 +66,20 @@ bool read_whole(const TokenRecord &record, std::uint64_t id, Read &&read)
 
 }
 
+bool TokenState::due(std::int64_t now_ms) const
+{
+    // In doubt about the clock: no plan reaches further.
+    constexpr std::int64_t longest_ms = 13 * 3600 * 1000;
+    bool planned = now_ms < next_try_ms && next_try_ms - now_ms < longest_ms;
+
+    if (!refused || cause != account::Cause::none) {
+        return !planned;
+    }
+
+    return !in_vain || now_ms - refused_ms >= account::long_pause_ms
+           || refused_ms > now_ms;
+}
+
 template <typename Write>
 void TokenTable::write(std::size_t place, Write &&change)
 {
@@ -94,7 +109,7 @@ void TokenTable::forget(std::size_t place)
         for (Word *word : { &record.id, &record.number, &record.expires_ms,
                  &record.next_try_ms, &record.flags, &record.sizes,
                  &record.refused, &record.taken, &record.exchange_until_ms,
-                 &record.exchanger })
+                 &record.exchanger, &record.refused_ms })
         {
             word->store(0, std::memory_order_relaxed);
         }
@@ -152,9 +167,16 @@ bool TokenTable::coming(std::size_t place, std::uint64_t id) const
 {
     const TokenRecord &record = records_[place];
 
-    return record.id.load(std::memory_order_relaxed) == id
-           && cause_in(record.flags.load(std::memory_order_relaxed))
-              == account::Cause::none;
+    std::uint64_t flags = record.flags.load(std::memory_order_relaxed);
+    std::uint64_t number = record.number.load(std::memory_order_relaxed);
+
+    bool given_up = (flags & flag_instead) != 0
+        && record.refused.load(std::memory_order_relaxed) == number
+        && record.taken.load(std::memory_order_relaxed) != number
+        && record.refused_ms.load(std::memory_order_relaxed) != 0;
+
+    return record.id.load(std::memory_order_relaxed) == id && !given_up
+           && cause_in(flags) == account::Cause::none;
 }
 
 std::optional<Token> TokenTable::read(std::size_t place,
@@ -192,6 +214,7 @@ std::optional<TokenState> TokenTable::state(std::size_t place,
         std::uint64_t sizes = record.sizes.load(std::memory_order_relaxed);
 
         state.number = record.number.load(std::memory_order_relaxed);
+        state.there = (sizes & size_mask) != 0;
         state.expires_ms = static_cast<std::int64_t>(
             record.expires_ms.load(std::memory_order_relaxed));
         state.next_try_ms = static_cast<std::int64_t>(
@@ -199,6 +222,10 @@ std::optional<TokenState> TokenTable::state(std::size_t place,
         state.refused = state.number != 0
             && record.refused.load(std::memory_order_relaxed)
                == state.number;
+        state.in_vain = state.refused && (flags & flag_instead) != 0
+            && record.taken.load(std::memory_order_relaxed) != state.number;
+        state.refused_ms = static_cast<std::int64_t>(
+            record.refused_ms.load(std::memory_order_relaxed));
         state.failures = static_cast<unsigned>(flags >> failures_shift);
         state.cause = cause_in(flags);
         read_bytes(record.problem, std::min<std::size_t>(
@@ -210,7 +237,7 @@ std::optional<TokenState> TokenTable::state(std::size_t place,
 }
 
 TokenRefusal TokenTable::refuse(std::size_t place, std::uint64_t id,
-    std::uint64_t number)
+    std::uint64_t number, std::int64_t now_ms)
 {
     TokenRecord &record = records_[place];
 
@@ -220,11 +247,23 @@ TokenRefusal TokenTable::refuse(std::size_t place, std::uint64_t id,
         return TokenRefusal::outdated;
     }
 
-    record.refused.store(number);
+    record.refused_ms.store(word_of(now_ms));
+    bool known = record.refused.exchange(number) == number;
 
-    return (record.flags.load() & flag_instead) != 0
-               && record.taken.load() != number
-        ? TokenRefusal::in_vain : TokenRefusal::renews;
+    if ((record.flags.load() & flag_instead) != 0
+        && record.taken.load() != number)
+    {
+        return TokenRefusal::in_vain;
+    }
+
+    return known ? TokenRefusal::outdated : TokenRefusal::renews;
+}
+
+void TokenTable::hurry(std::size_t place, std::uint64_t id)
+{
+    if (id_at(place) == id) {
+        records_[place].refused_ms.store(0);
+    }
 }
 
 void TokenTable::accept(std::size_t place, std::uint64_t id,
@@ -283,7 +322,9 @@ void TokenTable::end_exchange(std::size_t place, std::uint64_t by)
 void TokenTable::store(std::size_t place, std::uint64_t id,
     std::string_view token, std::int64_t expires_ms, std::int64_t next_try_ms)
 {
-    if (id_at(place) != id || token.empty() || token.size() > account::max_token) {
+    if (id_at(place) != id || token.empty()
+        || token.size() > account::max_token)
+    {
         return;
     }
 

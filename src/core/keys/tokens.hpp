@@ -23,10 +23,13 @@ struct Token {
 
 /// What is known of an account's token, but for the token itself.
 struct TokenState {
-    std::uint64_t number = 0;           // 0: there is none
+    std::uint64_t number = 0;           // 0: there has been none
+    bool there = false;                 // it has not been wiped
     std::int64_t expires_ms = 0;
     std::int64_t next_try_ms = 0;
     bool refused = false;               // upstream does not take it
+    bool in_vain = false;               // nor that in whose place it came
+    std::int64_t refused_ms = 0;
     unsigned failures = 0;              // exchanges in a row
     account::Cause cause = account::Cause::none;    // of the last one
     std::string problem;
@@ -35,6 +38,9 @@ struct TokenState {
     {
         return number != 0 && !refused && expires_ms > now_ms;
     }
+
+    /// Whether it is time for an exchange.
+    bool due(std::int64_t now_ms) const;
 };
 
 /// More make no sense, and Pool keeps their places in 16 bits.
@@ -54,7 +60,8 @@ struct alignas(64) TokenRecord {
     Word taken;                         // number of one that was accepted
     Word exchange_until_ms;             // one is under way; 0: none
     Word exchanger;                     // by which process
-    Word spare[5];
+    Word refused_ms;                    // when that was; 0: long ago
+    Word spare[4];
     char problem[192];
     char token[account::max_token];
 };
@@ -63,7 +70,7 @@ static_assert(sizeof(TokenRecord::problem) >= account::max_problem);
 
 /// What upstream's refusal of a token means.
 enum class TokenRefusal : std::uint8_t {
-    outdated,           // there is another by now, or none: nothing is said
+    outdated,           // that is known already, or there is another by now
     renews,             // it is dropped, and exchanged for at once
     in_vain             // it had come in place of a refused one itself: it is
                         // not the token that upstream refuses
@@ -118,7 +125,10 @@ public:
     /// Upstream has refused the token of this number. One that it had refused
     /// before and accepted since gets another chance.
     TokenRefusal refuse(std::size_t place, std::uint64_t id,
-        std::uint64_t number);
+        std::uint64_t number, std::int64_t now_ms);
+
+    /// Whatever upstream has refused, a new token is wanted at once.
+    void hurry(std::size_t place, std::uint64_t id);
 
     /// Upstream has accepted it.
     void accept(std::size_t place, std::uint64_t id, std::uint64_t number);

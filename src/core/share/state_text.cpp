@@ -2,6 +2,9 @@
 // that a file cut off by a full disk says nothing instead of half the truth.
 #include "core/share/state_text.hpp"
 
+#include "core/account/token_reply.hpp"
+#include "core/base/base64url.hpp"
+#include "core/base/text.hpp"
 #include "core/keys/clients.hpp"
 #include "core/share/codec.hpp"
 
@@ -19,6 +22,9 @@ constexpr std::string_view magic = "gemini-state ";
 constexpr unsigned version = 1;
 constexpr std::string_view end_word = "end ";
 constexpr std::size_t hex_digest = 64;
+
+// So that nothing that was sealed as a key opens as a token.
+const char token_context[] = "token ";
 
 void wipe(std::string &secret)
 {
@@ -87,6 +93,54 @@ void add_keys(std::string &text, const keys::Pool &pool, const Seal *seal,
     }
 }
 
+constexpr std::string_view in_the_clear = "plain:";
+constexpr std::string_view under_seal = "sealed:";
+
+/// Accounts may be as many as places, and none need have a token.
+void add_tokens(std::string &text, const keys::Pool &pool, const Seal *seal,
+    const std::function<void(char *, std::size_t)> &random,
+    std::int64_t now_ms)
+{
+    const keys::TokenTable &tokens = pool.tokens();
+
+    for (std::size_t i = 0; i < tokens.capacity(); ++i) {
+        std::uint64_t id = tokens.id_at(i);
+        std::optional<keys::TokenState> state = tokens.state(i, id);
+
+        if (id == 0 || !state || !state->usable(now_ms)) {
+            continue;
+        }
+
+        std::optional<keys::Token> token = tokens.read(i, id);
+
+        if (!token) {
+            continue;
+        }
+
+        std::string secret(in_the_clear);
+
+        if (seal != nullptr) {
+            char nonce[Seal::nonce_size];
+            random(nonce, sizeof(nonce));
+            secret = seal->close(token->text, token_context + hex_id(id),
+                {nonce, sizeof(nonce)});
+            secret = secret.empty() ? secret : std::string(under_seal)
+                                                   + secret;
+
+        } else {
+            secret += base64url(token->text);
+        }
+
+        if (!secret.empty()) {
+            add_line(text, "token", { hex_id(id),
+                std::to_string(token->expires_ms) + " " + secret });
+        }
+
+        wipe(token->text);
+        wipe(secret);
+    }
+}
+
 /// Takes the next line off; without one, all there is.
 std::string_view take_line(std::string_view &text)
 {
@@ -140,6 +194,7 @@ public:
                    : kind == "limit" ? limit(field, line)
                    : kind == "use"   ? use(field, line)
                    : kind == "res"   ? resource(field, line)
+                   : kind == "token" ? token(field, line)
                                      : false;
 
         result.skipped += known ? 0 : 1;
@@ -227,6 +282,47 @@ private:
         return read.has_value();
     }
 
+    bool token(std::string_view field, std::string_view value)
+    {
+        std::optional<std::uint64_t> id = read_id(field);
+        std::string_view until = take_word(value);
+        std::int64_t expires_ms = 0;
+        auto [end, error] = std::from_chars(until.data(),
+            until.data() + until.size(), expires_ms);
+
+        if (!id || error != std::errc() || end != until.data() + until.size())
+        {
+            return false;
+        }
+
+        std::optional<std::string> text;
+
+        if (starts_with(value, in_the_clear)) {
+            text = from_base64url(value.substr(in_the_clear.size()));
+
+        } else if (!starts_with(value, under_seal)) {
+            return false;
+
+        } else if (seal_ != nullptr) {
+            text = seal_->open(value.substr(under_seal.size()),
+                token_context + std::string(field));
+        }
+
+        if (!text || !account::is_token(*text)) {
+            // One that has expired is nobody's loss.
+            result.keys_unopened += expires_ms > now_ms_ ? 1 : 0;
+
+        } else if (expires_ms - now_ms_ <= account::longest_lifetime_ms) {
+            took(pool_.restore_token(*id, *text, expires_ms, now_ms_));
+        }
+
+        if (text) {
+            wipe(*text);
+        }
+
+        return true;
+    }
+
     void took(bool change) { result.taken += change ? 1 : 0; }
 
     const Seal *seal_;
@@ -246,8 +342,14 @@ std::string write_state(const keys::Pool &pool, std::string_view pool_name,
     text += pool_name;
     text += '\n';
 
-    // First: rests and usage of an added key need its record.
-    add_keys(text, pool, seal, random);
+    if (random) {
+        // First: rests and usage of an added key need its record.
+        add_keys(text, pool, seal, random);
+        add_tokens(text, pool, seal, random, now_ms);
+
+    } else {
+        add_keys(text, pool, nullptr, random);
+    }
 
     for (const keys::RestChange &change : pool.rests(now_ms)) {
         add_line(text, "rest", write_rest(change, 0));

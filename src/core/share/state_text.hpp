@@ -3,6 +3,7 @@
 //
 //   gemini-state 1 POOL
 //   rest …            lines of codec.hpp
+//   token ID UNTIL SECRET
 //   end SHA256        of everything before this line
 #pragma once
 
@@ -18,8 +19,10 @@ namespace gw::share {
 
 constexpr std::size_t max_state_bytes = 256 * 1024 * 1024;
 
-/// seal: null: added keys are left out. random: fills so many bytes with
-/// random ones, for nonces.
+/// seal: null: added keys are left out, and tokens of service accounts, which
+/// do not live long, stand there as they are. random: fills so many bytes with
+/// random ones, for nonces; empty: without any secret, only to compare.
+/// The caller wipes it.
 std::string write_state(const keys::Pool &pool, std::string_view pool_name,
     const Seal *seal, const std::function<void(char *, std::size_t)> &random,
     std::int64_t now_ms);
@@ -36,7 +39,7 @@ struct StateResult {
     StateRead read = StateRead::ok;
     std::size_t taken = 0;          // lines that changed something
     std::size_t skipped = 0;        // lines not understood
-    std::size_t keys_unopened = 0;  // sealed under another secret, or none
+    std::size_t keys_unopened = 0;  // and tokens, sealed under another secret, or none
 };
 
 /// Merges into the pool: later changes win, totals only grow. The caller holds

@@ -307,6 +307,7 @@ void write_gauges(Writer &writer, const MetricsInput &input)
         { "ok", input.keys_ok },
         { "resting", input.keys_resting },
         { "invalid", input.keys_invalid },
+        { "no_token", input.keys_no_token },
         { "disabled", input.keys_disabled },
     };
 
@@ -350,10 +351,17 @@ void write_zone(Writer &writer, const MetricsInput &input)
 }
 
 /// Refused is worse than resting; what somebody has switched off is neither.
-std::uint64_t &state_of(MetricsInput &input, const keys::Pool::View &view)
+std::uint64_t &state_of(MetricsInput &input, const keys::Pool::View &view,
+    std::int64_t now_ms)
 {
     if (!view.credential->enabled) {
         return input.keys_disabled;
+    }
+
+    if (view.rest.until_ms == 0 && view.token
+        && !view.token->usable(now_ms))
+    {
+        return input.keys_no_token;
     }
 
     if (view.rest.until_ms == 0 && view.models.empty()) {
@@ -369,7 +377,7 @@ void take_keys(MetricsInput &input, const keys::Pool &pool,
     std::int64_t now_ms)
 {
     for (const keys::Pool::View &view : pool.view(now_ms)) {
-        ++state_of(input, view);
+        ++state_of(input, view, now_ms);
         input.tries_in_flight += view.in_flight;
     }
 

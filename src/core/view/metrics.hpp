@@ -58,6 +58,7 @@ struct MetricsInput {
     std::uint64_t keys_ok = 0;
     std::uint64_t keys_resting = 0;
     std::uint64_t keys_invalid = 0;
+    std::uint64_t keys_no_token = 0;
     std::uint64_t keys_disabled = 0;
     std::uint64_t tries_in_flight = 0;
     std::uint64_t open_streams = 0;

@@ -18,7 +18,7 @@ using keys::FailureClass;
 using keys::Pool;
 using keys::Rest;
 
-std::string_view state_of(const Pool::View &view)
+std::string_view state_of(const Pool::View &view, std::int64_t now_ms)
 {
     if (!view.credential->enabled) {
         return "disabled";
@@ -29,8 +29,16 @@ std::string_view state_of(const Pool::View &view)
         return "invalid";
     }
 
-    return view.rest.until_ms != 0 || !view.models.empty()
-        ? std::string_view("resting") : std::string_view("ok");
+    if (view.rest.until_ms != 0) {
+        return "resting";
+    }
+
+    if (view.token && !view.token->usable(now_ms)) {
+        return "no_token";
+    }
+
+    return view.models.empty() ? std::string_view("ok")
+                               : std::string_view("resting");
 }
 
 void write_text_or_null(json::Writer &json, std::string_view text)
@@ -113,6 +121,32 @@ void write_use(json::Writer &json, const Pool::ModelUse &use)
     json.end_object();
 }
 
+/// What an account is, and how it stands with its access token.
+void write_account(json::Writer &json, const keys::Credential &credential,
+    const keys::TokenState &token, std::int64_t now_ms)
+{
+    bool vertex = credential.api == gemini::Api::vertex;
+    bool usable = token.usable(now_ms);
+    std::string_view hint = account::hint_of(token.cause);
+
+    json.key("account").begin_object();
+    json.key("email").string(credential.client_email);
+    json.key("api").string(vertex ? "vertex" : "gemini");
+    json.key("project");
+    write_text_or_null(json, credential.cloud_project);
+    json.key("location");
+    write_text_or_null(json, credential.location);
+    json.key("token_seconds_left");
+    write_seconds_left(json, usable ? token.expires_ms : 0, now_ms);
+    json.key("next_exchange_seconds");
+    write_seconds_left(json, token.next_try_ms, now_ms);
+    json.key("problem");
+    write_text_or_null(json, scrub(token.problem));
+    json.key("hint");
+    write_text_or_null(json, hint);
+    json.end_object();
+}
+
 void write_view(json::Writer &json, const Pool::View &view,
     std::int64_t now_ms)
 {
@@ -122,13 +156,21 @@ void write_view(json::Writer &json, const Pool::View &view,
     json.key("id").string(id_text(credential.id));
     // Somebody may have named a key by itself.
     json.key("name").string(scrub(credential.name, credential.secret));
-    json.key("key").string(mask(credential.secret));
+    json.key("kind").string(credential.account ? "service_account" : "key");
+    json.key("key");
+
+    if (credential.account) {
+        json.null();
+    } else {
+        json.string(mask(credential.secret));
+    }
+
     json.key("project");
     write_text_or_null(json, scrub(credential.project, credential.secret));
     json.key("weight").number(credential.weight);
     json.key("added").boolean(credential.added);
     json.key("enabled").boolean(credential.enabled);
-    json.key("state").string(state_of(view));
+    json.key("state").string(state_of(view, now_ms));
     json.key("cooldowns").begin_array();
 
     if (view.rest.until_ms != 0) {
@@ -147,6 +189,11 @@ void write_view(json::Writer &json, const Pool::View &view,
     }
 
     json.end_array();
+
+    if (view.token) {
+        write_account(json, credential, *view.token, now_ms);
+    }
+
     write_count(json, "requests", view.requests);
     write_count(json, "failures", view.failures);
     write_count(json, "in_flight", view.in_flight);
