@@ -5,6 +5,7 @@
 #include "nginx/context.hpp"
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
+#include "nginx/resources.hpp"
 
 #include <algorithm>
 #include <string>
@@ -232,7 +233,8 @@ ngx_int_t identify(RequestContext *ctx)
 
     std::string_view token = keys::token_of(presented);
 
-    ctx->client = token.empty() ? nullptr
+    // Who goes on with an upload may leave the credential out: its id is one.
+    ctx->client = token.empty() ? client_of_upload(ctx)
                                 : ctx->conf->clients->set.find(token);
 
     return ctx->client != nullptr ? NGX_OK

@@ -9,6 +9,7 @@
 namespace gw::ngx {
 
 constexpr std::string_view json_type = "application/json";
+constexpr std::string_view binary_type = "application/octet-stream";
 constexpr std::string_view event_stream_type =
     "text/event-stream; charset=utf-8";
 

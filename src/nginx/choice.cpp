@@ -1,6 +1,7 @@
 #include "nginx/choice.hpp"
 
 #include "nginx/log.hpp"
+#include "nginx/resources.hpp"
 #include "nginx/upstream.hpp"
 
 #include <charconv>
@@ -183,7 +184,23 @@ bool accept_choice(RequestContext *ctx, const keys::Choice &choice)
 
 keys::Choice choose_credential(RequestContext *ctx)
 {
-    return choose(ctx, wanted_by(ctx));
+    keys::Wanted wanted = wanted_by(ctx);
+
+    if (wanted.project == 0 && ctx->front->creates()) {
+        for (std::uint64_t project : home_projects(ctx)) {
+            wanted.project = project;
+
+            keys::Choice choice = choose(ctx, wanted);
+
+            if (choice.ok()) {
+                return choice;
+            }
+        }
+
+        wanted.project = 0;
+    }
+
+    return choose(ctx, wanted);
 }
 
 keys::Choice foresee_credential(RequestContext *ctx)

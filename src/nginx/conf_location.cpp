@@ -414,7 +414,9 @@ ngx_int_t check_pools(ngx_conf_t *cf)
 
     return guarded(cf->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
         for (PoolConf *pool : *mcf->pools) {
-            if (pool->probe.interval != 0 && pool->probe.destinations == nullptr) {
+            if (pool->probe.interval != 0
+                && pool->probe.destinations == nullptr)
+            {
                 conf_error(cf, "\"probe\" in gemini_keys \""
                     + std::string(view(pool->name)) + "\" does not know "
                     "where to ask: no location passes to the pool");

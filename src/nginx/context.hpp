@@ -6,6 +6,7 @@
 #include "core/keys/clients.hpp"
 #include "core/openai/route.hpp"
 #include "nginx/chain_output.hpp"
+#include "nginx/client_holdings.hpp"
 #include "nginx/conf.hpp"
 #include "nginx/framing.hpp"
 #include "nginx/glue.hpp"
@@ -17,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw::ngx {
 
@@ -56,6 +58,12 @@ struct HeldBody {
     {
         return {reinterpret_cast<const char *>(start), size};
     }
+};
+
+/// A field of the head of upstream's answer.
+struct HeadField {
+    std::string name;
+    std::string value;
 };
 
 /// The client's answer as far as upstream's answers have come.
@@ -119,6 +127,11 @@ struct RequestContext {
     std::string_view body_model;    // what `body` was written for
     gemini::Api body_api{};         // likewise
     std::uint64_t project = 0;      // only credentials of it will do; 0: any
+    std::string_view needed;        // of what it has stored, the name
+    bool seeks = false;             // names what is not known to be any's
+    std::vector<std::uint64_t> homes;       // home_projects()
+    std::optional<ClientHoldings> holdings; // of a list
+    std::string here;               // of an upload: where the client has come
     ngx_uint_t fallback = 0;        // how many of gemini_fallback were turned
                                     // to
     std::optional<ClientSignatures> signatures;
@@ -138,6 +151,7 @@ struct RequestContext {
     std::optional<std::int64_t> retry_after_ms;     // the header's
     std::string content_type;       // the header's
     bool json_body = false;         // says it
+    std::vector<HeadField> head_fields;     // that the client gets too
 
     // towards the client
     std::optional<StreamOutput> out;    // a stream's events
@@ -148,6 +162,7 @@ struct RequestContext {
     bool head_sent = false;         // sent early, by keep_alive.cpp
     bool skip_byte = false;         // see upstream_body.cpp
     bool ended = false;             // the answer is complete
+    bool broken = false;            // and nothing can tell the client why
     KeepAliveTimer keep_alive{};
     Waiting waiting{};
     ngx_msec_t last_sent = 0;

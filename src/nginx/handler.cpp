@@ -6,13 +6,17 @@
 #include "core/front/embeddings.hpp"
 #include "core/front/models.hpp"
 #include "core/front/native.hpp"
+#include "core/front/native_list.hpp"
+#include "core/front/native_resource.hpp"
 #include "core/gemini/family.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/answer.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
+#include "nginx/headers.hpp"
 #include "nginx/request_body.hpp"
+#include "nginx/resources.hpp"
 #include "nginx/upstream.hpp"
 
 #include <new>
@@ -133,6 +137,10 @@ ngx_int_t serve_body(RequestContext *ctx)
         read = settle_model(ctx);
     }
 
+    if (read) {
+        read = settle_resources(ctx);
+    }
+
     if (!read) {
         return send_error(r, ctx, read.error());
     }
@@ -203,45 +211,96 @@ Result<void> check_apis(RequestContext *ctx)
     return error;
 }
 
-/// Gemini's own API: the model may change, in the path, and nothing else.
-ngx_int_t serve_native(RequestContext *ctx)
+bool brings_body(std::string_view method)
 {
-    ngx_http_request_t *r = ctx->r;
+    return method != "GET" && method != "DELETE";
+}
+
+/// All that has to be known before a credential is chosen.
+Result<void> settle_native(RequestContext *ctx)
+{
+    auto served = check_apis(ctx);
+
+    if (!served) {
+        return served;
+    }
 
     if (!ctx->front->requested_model().empty()) {
         auto settled = settle_model(ctx);
 
         if (!settled) {
-            return send_error(r, ctx, settled.error());
+            return settled;
         }
     }
 
-    if (ctx->front->upstream_method() == "GET") {
-        auto served = check_apis(ctx);
+    settle_place(ctx);
 
-        return served ? start_upstream(ctx)
-                      : send_error(r, ctx, served.error());
+    return settle_resources(ctx);
+}
+
+/// Of a body that nobody reads; what nginx holds back of it upstream.c sends.
+ngx_int_t pass_body(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    if (r->request_body_no_buffering) {
+        ctx->body_size = r->headers_in.content_length_n;
+        return NGX_OK;
     }
 
+    return refer_to_body(r, &ctx->body, ctx->body_size);
+}
+
+ngx_int_t serve_list(RequestContext *ctx)
+{
+    ctx->project = ctx->front->project();
+
+    if (ctx->project != 0) {
+        return start_upstream(ctx);
+    }
+
+    ChainOutput out(ctx->r->pool, 16);
+    front::NativeList::write_empty(out);
+    ngx_chain_t *page = out.finish();
+
+    return send_json(ctx->r, ctx, NGX_HTTP_OK, page, out.size());
+}
+
+/// Gemini's own API: the model may change, in the path, and nothing else.
+ngx_int_t serve_native(RequestContext *ctx)
+{
+    ngx_http_request_t *r = ctx->r;
+    bool reads = brings_body(ctx->front->upstream_method())
+                 && ctx->front->reads_body();
     std::string_view body;
 
-    if (gather_body(r, body) != NGX_OK) {
+    if (reads && gather_body(r, body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    auto written = ctx->front->read(body);
+    auto done = ctx->front->read(body);
 
-    if (written) {
-        written = check_apis(ctx);
+    if (done) {
+        done = settle_native(ctx);
     }
 
-    if (written) {
-        settle_place(ctx);
-        written = write_body(ctx, 4096);
+    if (done && reads) {
+        done = write_body(ctx, 4096);
     }
 
-    return written ? start_upstream(ctx)
-                   : send_error(r, ctx, written.error());
+    if (!done) {
+        return send_error(r, ctx, done.error());
+    }
+
+    if (!ctx->front->reads_body() && pass_body(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->holdings) {
+        return serve_list(ctx);
+    }
+
+    return start_upstream(ctx);
 }
 
 ngx_int_t serve(RequestContext *ctx)
@@ -283,6 +342,43 @@ std::string_view lasting(RequestContext *ctx, std::string_view text)
     return view(kept);
 }
 
+std::string_view header_value(ngx_http_request_t *r, std::string_view name)
+{
+    ngx_table_elt_t *h = find_header(r, name);
+
+    return h != nullptr ? view(h->value) : std::string_view();
+}
+
+void make_resource_front(RequestContext *ctx,
+    const gemini::NativeRoute &route, std::string_view query)
+{
+    ngx_http_request_t *r = ctx->r;
+
+    if (route.method == "GET" && !route.collection.empty()) {
+        std::vector<std::uint64_t> projects = listed_projects(ctx);
+
+        // One project's list for whoever asks is upstream's own.
+        if (ctx->client != nullptr || projects.size() > 1) {
+            ctx->holdings.emplace(ctx->zone(), ctx->client != nullptr
+                ? ctx->client->limit_id() : 0);
+            make_front<front::NativeList>(ctx, route, query,
+                std::move(projects), *ctx->holdings, &ctx->memory);
+            return;
+        }
+    }
+
+    auto step = gemini::UploadStep::other;
+
+    if (route.operation == Operation::upload) {
+        step = gemini::upload_step(route.method,
+            header_value(r, "x-goog-upload-command"),
+            header_value(r, "x-goog-upload-protocol"), query);
+        ctx->here = here(r);
+    }
+
+    make_front<front::NativeResource>(ctx, route, query, step, &ctx->memory);
+}
+
 Result<void> route_native(RequestContext *ctx)
 {
     ngx_http_request_t *r = ctx->r;
@@ -295,8 +391,19 @@ Result<void> route_native(RequestContext *ctx)
 
     ctx->operation = route->operation;
     route->model = lasting(ctx, route->model);
-    make_front<front::Native>(ctx, route.value(),
-        lasting(ctx, view(r->args)), ctx->conf->max_response, &ctx->memory);
+    route->name = lasting(ctx, route->name);
+    route->collection = lasting(ctx, route->collection);
+    route->verb = lasting(ctx, route->verb);
+
+    std::string_view query = lasting(ctx, view(r->args));
+
+    if (front::NativeResource::serves(route->operation)) {
+        make_resource_front(ctx, route.value(), query);
+
+    } else {
+        make_front<front::Native>(ctx, route.value(), query,
+            ctx->conf->max_response, &ctx->memory);
+    }
 
     return {};
 }
@@ -349,7 +456,14 @@ ngx_int_t begin(RequestContext *ctx)
     }
 
     ctx->pool().header().requests.fetch_add(1, std::memory_order_relaxed);
-    r->request_body_in_single_buf = 1;
+
+    if (ctx->front != nullptr && !ctx->front->reads_body()) {
+        // Of a known length it goes on as it comes.
+        r->request_body_no_buffering = r->headers_in.content_length_n > 0;
+
+    } else {
+        r->request_body_in_single_buf = 1;
+    }
 
     ngx_int_t rc = ngx_http_read_client_request_body(r, body_ready);
 

@@ -71,6 +71,13 @@ void RedisBatch::add_signature(std::string_view id,
     message_.add("sig", id, signature);
 }
 
+void RedisBatch::add_resource(const share::Entry &entry, std::int64_t seconds)
+{
+    commands_.push_back({ "SET", names_.resource(entry.field), entry.value,
+        "EX", std::to_string(seconds) });
+    message_.add("res", entry.field, entry.value);
+}
+
 void RedisBatch::count(const std::string &name, const std::string &field,
     std::int64_t amount)
 {

@@ -32,6 +32,7 @@ public:
     void add_limit(const share::Entry &entry);
     void add_key(const share::Entry &entry);
     void add_signature(std::string_view id, std::string_view signature);
+    void add_resource(const share::Entry &entry, std::int64_t seconds);
 
     enum class Told : std::uint8_t { everybody, nobody };
 

@@ -8,6 +8,7 @@
 //   PREFIX{POOL}:use:MINUTE  the same of a minute (Unix minutes, so that the
 //                            two cannot be confused); 180 s
 //   PREFIX{POOL}:sig:ID      a thought signature; 24 h
+//   PREFIX{POOL}:res:ID      whose a cache, a file … is; as long as it lives
 //   PREFIX{POOL}:hosts       hash host -> last seen, Unix ms; 60 s
 //   PREFIX{POOL}:bus         channel, share/codec.hpp
 //
@@ -49,12 +50,17 @@ struct RedisKeys {
         return base + "sig:" + std::string(id);
     }
 
-    /// For SCAN, which takes the pool's name for a glob.
-    std::string signature_pattern() const
+    std::string resource(std::string_view id) const
+    {
+        return base + "res:" + std::string(id);
+    }
+
+    /// Of what begins so, for SCAN, which takes the pool's name for a glob.
+    static std::string pattern(std::string_view prefix)
     {
         std::string pattern;
 
-        for (char c : signature("")) {
+        for (char c : prefix) {
             if (c == '*' || c == '?' || c == '[' || c == ']' || c == '\\') {
                 pattern += '\\';
             }

@@ -223,6 +223,19 @@ void RedisSync::push_signature(std::uint64_t id)
     }
 }
 
+void RedisSync::push_resource(std::uint64_t id)
+{
+    std::int64_t now = now_ms();
+
+    if (auto resource = pool_.resources().known(id, now)) {
+        Outgoing out;
+        out.kind = Outgoing::Kind::resource;
+        out.entry = share::write_resource(*resource, offset());
+        out.seconds = (resource->expires_ms - now) / 1000 + 1;
+        queue_.push_back(std::move(out));
+    }
+}
+
 void RedisSync::read_journal()
 {
     const keys::Journal &journal = pool_.journal();
@@ -284,6 +297,10 @@ void RedisSync::tell(const keys::Event &event)
 
     case keys::EventKind::signature_kept:
         push_signature(event.owner);
+        break;
+
+    case keys::EventKind::resource_kept:
+        push_resource(event.owner);
         break;
 
     case keys::EventKind::kinds:
@@ -353,6 +370,10 @@ void RedisSync::add(RedisBatch &batch, const Outgoing &out)
 
     case Outgoing::Kind::signature:
         batch.add_signature(out.entry.field, out.entry.value);
+        break;
+
+    case Outgoing::Kind::resource:
+        batch.add_resource(out.entry, out.seconds);
         break;
 
     case Outgoing::Kind::missing_total:

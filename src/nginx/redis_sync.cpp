@@ -22,6 +22,10 @@ constexpr std::int64_t max_delta = 1000 * 1000 * 1000;
 
 constexpr std::int64_t minute_ms = 60 * 1000;
 
+/// Fetched by a host that joins: signatures are many and soon of no use.
+constexpr std::size_t most_signatures = 1000;
+constexpr std::size_t most_resources = 10 * 1000;
+
 bool read_number(std::string_view text, std::int64_t &number)
 {
     auto [end, error] = std::from_chars(text.data(),
@@ -40,7 +44,19 @@ RedisSync::RedisSync(PoolZone &zone, const share::Seal *seal,
       names_(names),
       log_(log),
       handlers_(std::move(handlers)),
-      signatures_(zone.signatures(), names, handlers_.refused)
+      signatures_({ names.signature(""), most_signatures,
+              [this](std::uint64_t id) {
+                  std::string known;
+                  return zone_.signatures().find(id, known); },
+              [this](std::uint64_t id, std::string_view value) {
+                  take_signature(share::hex_id(id), value); } },
+          handlers_.refused),
+      resources_({ names.resource(""), most_resources,
+              [this](std::uint64_t id) {
+                  return pool_.resources().known(id, now_ms()).has_value(); },
+              [this](std::uint64_t id, std::string_view value) {
+                  take_resource(share::hex_id(id), value); } },
+          handlers_.refused)
 {
 }
 
@@ -71,6 +87,7 @@ void RedisSync::begin(RedisConnection &connection)
     }
 
     signatures_.start(connection);
+    resources_.start(connection);
     read_all();
 }
 
@@ -80,6 +97,7 @@ void RedisSync::end()
     waiting_ = false;
     scan_.stop();
     signatures_.stop();
+    resources_.stop();
 
     for (Outgoing &out : queue_) {
         if (out.kind == Outgoing::Kind::old_use) {
@@ -109,6 +127,7 @@ void RedisSync::tick()
 
     send();
     signatures_.tick();
+    resources_.tick();
 }
 
 bool RedisSync::idle() const
@@ -371,6 +390,13 @@ void RedisSync::take_signature(std::string_view field, std::string_view value)
     }
 }
 
+void RedisSync::take_resource(std::string_view field, std::string_view value)
+{
+    if (auto resource = share::read_resource(field, value, offset())) {
+        (void) pool_.keep_resource(*resource, true, now_ms());
+    }
+}
+
 void RedisSync::receive(std::string_view message)
 {
     std::uint64_t host = 0;
@@ -399,6 +425,9 @@ void RedisSync::receive(std::string_view message)
 
         } else if (item.kind == "sig") {
             take_signature(item.field, item.value);
+
+        } else if (item.kind == "res") {
+            take_resource(item.field, item.value);
 
         } else if (item.kind == "hello" || item.kind == "bye") {
             handlers_.hosts_changed();

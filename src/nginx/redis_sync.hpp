@@ -13,8 +13,8 @@
 #include "nginx/redis_batch.hpp"
 #include "nginx/redis_connection.hpp"
 #include "nginx/redis_keys.hpp"
+#include "nginx/redis_kept.hpp"
 #include "nginx/redis_scan.hpp"
-#include "nginx/redis_signatures.hpp"
 #include "nginx/zone.hpp"
 
 #include <cstddef>
@@ -87,7 +87,7 @@ private:
     /// To be written and told, in this order.
     struct Outgoing {
         enum class Kind : std::uint8_t {
-            rest, limit, key, signature,
+            rest, limit, key, signature, resource,
             missing_total, lower_total,     // of the day
             old_use,                        // counts for the day alone
             dropped_rest
@@ -95,6 +95,7 @@ private:
 
         Kind kind = Kind::rest;
         share::Entry entry;
+        std::int64_t seconds = 0;           // that a resource has to live
         keys::UseTotal total;
         keys::UseDelta use;
     };
@@ -110,6 +111,7 @@ private:
     std::int64_t take_key(std::string_view field, std::string_view value);
     void take_use(std::string_view field, std::string_view value);
     void take_signature(std::string_view field, std::string_view value);
+    void take_resource(std::string_view field, std::string_view value);
     void take_count(CountMap &counts, std::string_view field,
         std::string_view value, std::int64_t part) const;
     void take_minute();
@@ -128,6 +130,7 @@ private:
     void push_limit(const keys::LearnedLimit &limit);
     void push_key(keys::KeyChange &&change);
     void push_signature(std::uint64_t id);
+    void push_resource(std::uint64_t id);
     void read_journal();
     void tell(const keys::Event &event);
     void send();
@@ -146,7 +149,8 @@ private:
 
     RedisConnection *connection_ = nullptr;
     RedisScan scan_;
-    RedisSignatures signatures_;
+    RedisKept signatures_;
+    RedisKept resources_;
     Standing standing_;
     bool joining_ = false;              // the first reading on a connection
     bool told_in_step_ = false;

@@ -53,4 +53,41 @@ ngx_int_t gather_body(ngx_http_request_t *r, std::string_view &body)
     return NGX_OK;
 }
 
+ngx_int_t refer_to_body(ngx_http_request_t *r, ngx_chain_t **body,
+    off_t &size)
+{
+    ngx_chain_t **last = body;
+
+    *body = nullptr;
+    size = 0;
+
+    if (r->request_body == nullptr) {
+        return NGX_OK;
+    }
+
+    for (ngx_chain_t *cl = r->request_body->bufs; cl != nullptr;
+         cl = cl->next)
+    {
+        ngx_chain_t *link = ngx_alloc_chain_link(r->pool);
+        auto *b = static_cast<ngx_buf_t *>(ngx_alloc_buf(r->pool));
+
+        if (link == nullptr || b == nullptr) {
+            return NGX_ERROR;
+        }
+
+        *b = *cl->buf;
+
+        // upstream.c starts each try from there.
+        b->start = b->pos;
+
+        link->buf = b;
+        link->next = nullptr;
+        *last = link;
+        last = &link->next;
+        size += ngx_buf_size(b);
+    }
+
+    return NGX_OK;
+}
+
 }

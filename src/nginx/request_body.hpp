@@ -12,4 +12,9 @@ namespace gw::ngx {
 /// NGX_OK or NGX_ERROR.
 ngx_int_t gather_body(ngx_http_request_t *r, std::string_view &body);
 
+/// The body as it lies, in memory or in a file, by bufs that can be sent more
+/// than once. NGX_OK or NGX_ERROR.
+ngx_int_t refer_to_body(ngx_http_request_t *r, ngx_chain_t **body,
+    off_t &size);
+
 }

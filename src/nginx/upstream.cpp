@@ -1,11 +1,11 @@
 #include "nginx/upstream.hpp"
 
-#include "core/keys/shortage.hpp"
 #include "nginx/authorization.hpp"
 #include "nginx/choice.hpp"
 #include "nginx/headers.hpp"
 #include "nginx/log.hpp"
 #include "nginx/models_cache.hpp"
+#include "nginx/resources.hpp"
 
 #include <string>
 
@@ -14,6 +14,14 @@ namespace gw::ngx {
 namespace {
 
 constexpr std::string_view user_agent = "nginx-gemini";
+
+void write_field(std::string_view name, std::string_view value, Output &out)
+{
+    out.append("\r\n");
+    out.append(name);
+    out.append(": ");
+    out.append(value);
+}
 
 /// What of a native client's head says something about its body, or about the
 /// client to Google. All else stays here, credentials above all.
@@ -27,12 +35,28 @@ void write_client_headers(ngx_http_request_t *r, Output &out)
         ngx_table_elt_t *h = find_header(r, name);
 
         if (h != nullptr) {
-            out.append("\r\n");
-            out.append(name);
-            out.append(": ");
-            out.append(view(h->value));
+            write_field(name, view(h->value), out);
         }
     }
+}
+
+/// Of an upload the head says how it is to go on.
+void write_upload_headers(ngx_http_request_t *r, Output &out)
+{
+    constexpr std::string_view prefixes[] = {
+        "x-goog-upload-", "x-upload-content-", "content-range"
+    };
+
+    for_each_header(r, [&](const ngx_table_elt_t &h) {
+        std::string_view name(reinterpret_cast<char *>(h.lowcase_key),
+            h.key.len);
+
+        for (std::string_view prefix : prefixes) {
+            if (name.substr(0, prefix.size()) == prefix) {
+                write_field(name, view(h.value), out);
+            }
+        }
+    });
 }
 
 /// The request's head for one try: everything but the body, which stays the
@@ -69,11 +93,18 @@ ngx_int_t write_head(RequestContext *ctx)
         write_client_headers(r, out);
     }
 
+    if (ctx->operation == Operation::upload) {
+        write_upload_headers(r, out);
+    }
+
     if (ctx->body != nullptr && !ctx->conf->native) {
         out.append("\r\nContent-Type: application/json");
     }
 
-    if (view(u->method) == "POST") {
+    // What comes unread may be on its way still.
+    bool unread = ctx->body == nullptr && ctx->body_size != 0;
+
+    if (ctx->body != nullptr || unread || view(u->method) == "POST") {
         out.append("\r\nContent-Length: ");
         out.append_number(ctx->body_size);
     }
@@ -120,6 +151,7 @@ ngx_int_t reinit_request(ngx_http_request_t *r)
             ctx->retry_after_ms.reset();
             ctx->content_type.clear();
             ctx->json_body = false;
+            ctx->head_fields.clear();
             ctx->error.reset();
             ctx->front->start_over();
 
@@ -159,6 +191,24 @@ void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
         return 0;
     });
+}
+
+/// A credential, for a list of the first project that has one.
+bool find_for_list(RequestContext *ctx, keys::Choice &choice)
+{
+    while (!find_credential(ctx, choice)) {
+        ChainOutput nothing(ctx->r->pool, 64);
+
+        if (ctx->front->project() == 0
+            || ctx->front->skip_project(nothing) != front::Whole::more)
+        {
+            return false;
+        }
+
+        ctx->project = ctx->front->project();
+    }
+
+    return true;
 }
 
 }
@@ -226,12 +276,12 @@ ngx_int_t start_upstream(RequestContext *ctx)
     ngx_http_request_t *r = ctx->r;
     keys::Choice choice;
 
-    if (!find_credential(ctx, choice)) {
+    if (!find_for_list(ctx, choice)) {
         if (wait_for_credential(ctx, choice)) {
             return NGX_DONE;
         }
 
-        Error error = keys::shortage_error(choice, ctx->model, now_ms());
+        Error error = shortage_of(ctx, choice);
 
         log_shortage(ctx, error);
 

@@ -18,6 +18,7 @@ void fail_stream(RequestContext *ctx, const Error &error)
     ctx->error = error;
     ctx->front->write_error_event(error, *ctx->out);
     ctx->ended = true;
+    ctx->broken = ctx->front->passes_file();
 }
 
 /// Feeds the front with what lies between in->pos and in->last.
@@ -147,6 +148,10 @@ ngx_int_t filter_body(void *data, ssize_t bytes)
                 ctx->out->take(&u->out_bufs);
             }
 
+            if (ctx->broken) {
+                return NGX_ERROR;
+            }
+
             ctx->last_sent = ngx_current_msec;
 
             if (ctx->ended) {
@@ -166,6 +171,11 @@ void finish_body(RequestContext *ctx, ngx_int_t rc)
         || rc == NGX_HTTP_REQUEST_TIME_OUT || ctx->r->connection->error
         || !(ctx->head_sent || (u->header_sent && ctx->front->streams())))
     {
+        return;
+    }
+
+    // upstream.c ends it well, or breaks it off.
+    if (ctx->front->passes_file()) {
         return;
     }
 

@@ -13,7 +13,6 @@ namespace {
 
 ngx_int_t process_header_line(ngx_http_request_t *r);
 
-
 bool take_length(std::string_view value, off_t &length)
 {
     ngx_str_t text = str(trim(value));
@@ -35,6 +34,18 @@ ngx_int_t broken_head(RequestContext *ctx, const char *what)
     // Not the credential's fault, but perhaps this connection's.
     move_on(ctx, true);
     return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+}
+
+/// What a front passes on, of which an answer has a few.
+void keep_field(RequestContext *ctx, std::string_view name,
+    std::string_view value)
+{
+    constexpr std::size_t most = 16;
+    std::string passed = ctx->front->head_field(name, value, ctx->here);
+
+    if (!passed.empty() && ctx->head_fields.size() < most) {
+        ctx->head_fields.push_back({std::string(name), std::move(passed)});
+    }
 }
 
 /// Names are compared in lower case. NGX_OK, or NGX_ERROR: a lie.
@@ -80,6 +91,9 @@ ngx_int_t take_header(RequestContext *ctx, std::string_view name,
 
     } else if (iequals(name, "retry-after")) {
         ctx->retry_after_ms = parse_retry_after(value, now_ms());
+
+    } else {
+        keep_field(ctx, name, value);
     }
 
     return NGX_OK;
@@ -116,7 +130,7 @@ ngx_int_t head_done(RequestContext *ctx)
         ctx->framing.start(Framing::Kind::until_close, 0);
     }
 
-    if (status >= NGX_HTTP_SPECIAL_RESPONSE) {
+    if (ctx->front->status_for(static_cast<int>(status)) == 0) {
         u->process_header = hold_error;
 
     } else {

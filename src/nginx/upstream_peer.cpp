@@ -284,6 +284,7 @@ bool may_try_again(RequestContext *ctx)
     // The same conditions as in ngx_http_upstream_next(): when it refuses,
     // the client gets nginx's 502 instead of what upstream said.
     return tries_left(ctx) > 0 && !ctx->r->connection->error
+           && !(u->request_sent && ctx->r->request_body_no_buffering)
            && !(timeout != 0
                 && ngx_current_msec - u->peer.start_time >= timeout);
 }

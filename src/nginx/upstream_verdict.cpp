@@ -1,12 +1,13 @@
 // What becomes of an answer that was held: it is accepted, another credential
 // is tried, or the client is told.
-#include "core/keys/shortage.hpp"
 #include "nginx/answer.hpp"
 #include "nginx/authorization.hpp"
 #include "nginx/choice.hpp"
+#include "nginx/headers.hpp"
 #include "nginx/log.hpp"
 #include "nginx/metrics.hpp"
 #include "nginx/models_cache.hpp"
+#include "nginx/resources.hpp"
 #include "nginx/upstream.hpp"
 
 #include <cstring>
@@ -16,6 +17,7 @@ namespace gw::ngx {
 namespace {
 
 constexpr int too_many_requests = 429;
+constexpr int not_there = 404;
 constexpr int unauthorized = 401;
 constexpr int forbidden = 403;
 constexpr int least_server_error = 500;
@@ -36,6 +38,12 @@ ngx_int_t accept(RequestContext *ctx, ngx_uint_t status, off_t length)
     u->buffer.last = u->buffer.start + 1;
     ctx->skip_byte = true;
     ctx->own_answer = true;
+
+    for (const HeadField &field : ctx->head_fields) {
+        if (add_header(r, field.name, field.value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     if (ctx->head_sent) {
         // The header filter swallows the second head.
@@ -105,6 +113,7 @@ void succeeded(RequestContext *ctx)
     note_accepted(ctx);
     ctx->pool().succeeded(ctx->tries.credential, ctx->model, now_ms());
     ctx->pool().header().answered.fetch_add(1, std::memory_order_relaxed);
+    learn_resources(ctx);
 }
 
 /// Signatures do not survive a change of model or route, and clients send what
@@ -172,6 +181,37 @@ void keep_part(AnswerParts &parts, ChainOutput &out)
     parts.size += out.size();
 }
 
+/// The project that is asked for its part of a list cannot say: the others
+/// do. NGX_DECLINED: there are none, and nobody has said anything.
+ngx_int_t ask_next_project(RequestContext *ctx)
+{
+    while (ctx->front->project() != 0 && !ctx->r->connection->error) {
+        ChainOutput out(ctx->r->pool, 512);
+        front::Whole skipped = ctx->front->skip_project(out);
+
+        if (skipped == front::Whole::written) {
+            return accept_whole(ctx, NGX_HTTP_OK, out);
+        }
+
+        if (skipped != front::Whole::more) {
+            break;
+        }
+
+        keys::Choice choice;
+
+        ctx->project = ctx->front->project();
+        ctx->tries.attempts = 0;
+        start_afresh(ctx);
+
+        if (find_credential(ctx, choice)) {
+            set_out(ctx);
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
 /// The next question of the same request is sent as if it were alone: quotas
 /// count calls, so it gets a credential of its own, with tries and the time for
 /// them.
@@ -195,10 +235,16 @@ ngx_int_t ask_another(RequestContext *ctx)
     ctx->r->upstream->peer.start_time = ngx_current_msec;
     start_afresh(ctx);
 
-    auto written = write_body(ctx, static_cast<std::size_t>(ctx->body_size));
+    if (ctx->body != nullptr) {
+        auto written = write_body(ctx,
+            static_cast<std::size_t>(ctx->body_size));
 
-    if (!written) {
-        return answer_error(ctx, written.error());
+        if (!written) {
+            return answer_error(ctx, written.error());
+        }
+
+    } else {
+        ctx->project = ctx->front->project();
     }
 
     keys::Choice choice;
@@ -208,7 +254,13 @@ ngx_int_t ask_another(RequestContext *ctx)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    Error error = keys::shortage_error(choice, ctx->model, now_ms());
+    ngx_int_t rc = ask_next_project(ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    Error error = shortage_of(ctx, choice);
 
     if (wait_in_header(ctx, error) == NGX_AGAIN) {
         return NGX_AGAIN;
@@ -217,6 +269,21 @@ ngx_int_t ask_another(RequestContext *ctx)
     log_shortage(ctx, error);
 
     return answer_error(ctx, error);
+}
+
+/// What the request names is not there: upstream's own words, and nothing
+/// rests for it.
+ngx_int_t answer_stranger(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error)
+{
+    Error error = gemini::classify(upstream_error, std::nullopt,
+        sent_secret(ctx)).error;
+
+    note_accepted(ctx);
+    error.kind = upstream_error.code == not_there ? ErrorKind::not_found
+                                                  : ErrorKind::forbidden;
+
+    return answer_error(ctx, std::move(error), &upstream_error);
 }
 
 /// What upstream says of an account may be about its token, which is not for
@@ -305,7 +372,7 @@ Error final_error(RequestContext *ctx, const gemini::Verdict &verdict)
         return verdict.error;
     }
 
-    return keys::shortage_error(choice, ctx->model, now_ms());
+    return shortage_of(ctx, choice);
 }
 
 bool try_once_more(RequestContext *ctx, std::string_view why)
@@ -330,6 +397,13 @@ ngx_int_t accept_stream(RequestContext *ctx)
     note_first_token(ctx);
     note_stream_opened(ctx);
     succeeded(ctx);
+
+    if (ctx->front->passes_file()) {
+        off_t length = r->upstream->headers_in.content_length_n;
+
+        set_head(r, NGX_HTTP_OK, content_type(ctx, binary_type), length);
+        return accept(ctx, NGX_HTTP_OK, length);
+    }
 
     if (!ctx->head_sent) {
         set_head(r, NGX_HTTP_OK, content_type(ctx, event_stream_type), -1);
@@ -363,12 +437,15 @@ ngx_int_t judge_whole(RequestContext *ctx)
         succeeded(ctx);
         keep_fetched_models(ctx);
         keep_part(ctx->parts, out);
-        return accept_chain(ctx, NGX_HTTP_OK, ctx->parts.first,
+        return accept_chain(ctx, static_cast<ngx_uint_t>(
+            ctx->front->status_for(static_cast<int>(
+                r->upstream->headers_in.status_n))), ctx->parts.first,
             ctx->parts.size);
 
     case front::Whole::more:
         keep_part(ctx->parts, out);
-        return ctx->body != nullptr ? ask_another(ctx) : ask_for_more(ctx);
+        return ctx->body != nullptr || ctx->front->project() != 0
+            ? ask_another(ctx) : ask_for_more(ctx);
 
     case front::Whole::empty:
         if (try_once_more(ctx, ctx->front->error().message)) {
@@ -460,6 +537,11 @@ gemini::Verdict note_failure(RequestContext *ctx,
 ngx_int_t judge_error(RequestContext *ctx,
     const gemini::UpstreamError &upstream_error)
 {
+    if (names_stranger(ctx, upstream_error)) {
+        return seek_elsewhere(ctx) ? NGX_HTTP_UPSTREAM_INVALID_HEADER
+                                   : answer_stranger(ctx, upstream_error);
+    }
+
     gemini::Verdict verdict = note_failure(ctx, upstream_error);
 
     if (verdict.bad_signature && write_without_signatures(ctx)) {
@@ -477,6 +559,12 @@ ngx_int_t judge_error(RequestContext *ctx,
     if (verdict.action == gemini::Action::next_credential) {
         if (move_on(ctx, false)) {
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        ngx_int_t rc = ask_next_project(ctx);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
         }
 
         if (wait_in_header(ctx, final_error(ctx, verdict)) == NGX_AGAIN) {

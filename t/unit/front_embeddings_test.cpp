@@ -30,10 +30,11 @@ protected:
         return read ? Error{} : read.error();
     }
 
-    std::string asked(std::string_view of = model)
+    std::string asked(std::string_view of = model,
+        gemini::Api api = gemini::Api::gemini)
     {
         StringOutput out;
-        EXPECT_TRUE(front.write_body(of, gemini::Api::gemini, out));
+        EXPECT_TRUE(front.write_body(of, api, out));
         return out.take();
     }
 
@@ -107,6 +108,80 @@ TEST_F(FrontEmbeddings, EachInputIsARequestOfABatch)
     front.write_path(model, {}, path);
     EXPECT_EQ(path.view(),
         "/v1beta/models/gemini-embedding-2:batchEmbedContents");
+}
+
+TEST_F(FrontEmbeddings, VertexEmbedsOneContentACall)
+{
+    read(R"({"model":"x","input":["a","b"],"dimensions":2,)"
+         R"("task_type":"retrieval_document","title":"T"})");
+
+    EXPECT_EQ(asked(model, gemini::Api::vertex),
+        R"({"content":{"role":"user","parts":[{"text":"a"}]},)"
+        R"("embedContentConfig":{"taskType":"RETRIEVAL_DOCUMENT",)"
+        R"("title":"T","outputDimensionality":2}})");
+    EXPECT_EQ(answer(R"({"embedding":{"values":[1,0]},)"
+                     R"("usageMetadata":{"promptTokenCount":3}})"),
+        Whole::more);
+    EXPECT_NE(asked(model, gemini::Api::vertex).find(R"("text":"b")"),
+        std::string::npos);
+    EXPECT_EQ(answer(R"({"embedding":{"values":[0,1]},)"
+                     R"("usageMetadata":{"promptTokenCount":4}})"),
+        Whole::written);
+    EXPECT_EQ(said,
+        R"({"object":"list","data":[{"object":"embedding","index":0,)"
+        R"("embedding":[1,0]},{"object":"embedding","index":1,)"
+        R"("embedding":[0,1]}],"model":"x",)"
+        R"("usage":{"prompt_tokens":7,"total_tokens":7}})");
+}
+
+TEST_F(FrontEmbeddings, OlderModelsOfVertexPredict)
+{
+    read(R"({"model":"x","input":["a","b"],"dimensions":2,)"
+         R"("task_type":"retrieval_document","title":"T"})");
+
+    EXPECT_EQ(asked("text-embedding-005", gemini::Api::vertex),
+        R"({"instances":[{"content":"a","task_type":"RETRIEVAL_DOCUMENT",)"
+        R"("title":"T"},{"content":"b","task_type":"RETRIEVAL_DOCUMENT",)"
+        R"("title":"T"}],"parameters":{"outputDimensionality":2}})");
+    EXPECT_EQ(answer(R"({"predictions":[{"embeddings":{"statistics":)"
+                     R"({"truncated":false,"token_count":2},"values":[1,0]}},)"
+                     R"({"embeddings":{"values":[0,1],"statistics":)"
+                     R"({"token_count":5}}}],"metadata":{}})"),
+        Whole::written);
+    EXPECT_EQ(front.counted_tokens(), 7);
+    EXPECT_NE(said.find(R"("index":1,"embedding":[0,1])"),
+        std::string::npos) << said;
+
+    EXPECT_EQ(asked("gemini-embedding-001", gemini::Api::vertex).find(
+        R"("content":"b")"), std::string::npos) << "one instance a call";
+}
+
+TEST_F(FrontEmbeddings, APartIsWhatTheApiInHandTakes)
+{
+    read(many(300));
+    asked("text-embedding-005", gemini::Api::vertex);
+    EXPECT_EQ(answer(vectors(100)), Whole::failed);
+
+    // The try moves on to a key of the Gemini API.
+    asked("text-embedding-005");
+    EXPECT_EQ(answer(vectors(100)), Whole::more);
+    EXPECT_NE(asked("text-embedding-005", gemini::Api::vertex).find(
+        R"({"content":"t299"})"), std::string::npos);
+    EXPECT_EQ(answer(vectors(200)), Whole::written);
+}
+
+TEST_F(FrontEmbeddings, APredictionWithoutAVectorIsAnError)
+{
+    for (const char *text : {R"({"predictions":[{}]})",
+             R"({"predictions":[{"embeddings":{}}]})",
+             R"({"predictions":[null]})", R"({"predictions":[]})",
+             R"({"predictions":[{"embeddings":{"values":7}}]})",
+             R"({"embedding":[]})", R"({"embedding":{}})"})
+    {
+        read(R"({"model":"x","input":"a"})");
+        asked("text-embedding-005", gemini::Api::vertex);
+        EXPECT_EQ(answer(text), Whole::failed) << text;
+    }
 }
 
 TEST_F(FrontEmbeddings, TheAnswerIsAList)

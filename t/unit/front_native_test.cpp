@@ -219,4 +219,73 @@ TEST(FrontNative, EstimatesByTheSizeOfTheBody)
     EXPECT_EQ(count.estimated_tokens(), 0);
 }
 
+std::string path_of(const Native &front, const gemini::Place &place)
+{
+    StringOutput out;
+    front.write_path("m", place, out);
+    return out.take();
+}
+
+constexpr gemini::Place place{gemini::Api::vertex, "ours", "eu"};
+constexpr gemini::Apis vertex_only = gemini::only(gemini::Api::vertex);
+constexpr gemini::Apis gemini_only = gemini::only(gemini::Api::gemini);
+
+TEST(FrontNative, WhatBothApisHaveBothServe)
+{
+    Native front = make(Operation::stream_generate_content,
+        "alt=sse&key=secret");
+
+    EXPECT_EQ(front.apis(), gemini::every_api);
+    EXPECT_EQ(path_of(front, {}),
+        "/v1beta/models/m:streamGenerateContent?alt=sse");
+    EXPECT_EQ(path_of(front, place), "/v1beta1/projects/ours/locations/eu/"
+        "publishers/google/models/m:streamGenerateContent?alt=sse");
+
+    EXPECT_EQ(make(Operation::generate_content).apis(), gemini::every_api);
+    EXPECT_EQ(make(Operation::embed_content).apis(), gemini_only);
+    EXPECT_EQ(make(Operation::models).apis(), gemini_only);
+}
+
+TEST(FrontNative, TheWrappedFormOfCountingIsTheGeminiApis)
+{
+    Native front = make(Operation::count_tokens);
+
+    ASSERT_TRUE(front.read(R"({"contents":[]})"));
+    EXPECT_EQ(front.apis(), gemini::every_api);
+    ASSERT_TRUE(front.read(R"({"generateContentRequest":{}})"));
+    EXPECT_EQ(front.apis(), gemini_only);
+}
+
+TEST(FrontNative, AClientOfVertexIsServedByVertexAlone)
+{
+    gemini::NativeRoute route;
+    route.operation = Operation::generate_content;
+    route.model = "m";
+    route.vertex = "v1";
+    Native front(route, "", max_event, std::pmr::new_delete_resource());
+
+    EXPECT_EQ(front.apis(), vertex_only);
+    EXPECT_EQ(path_of(front, place), "/v1/projects/ours/locations/eu/"
+        "publishers/google/models/m:generateContent");
+}
+
+TEST(FrontNative, AFilmIsAskedForWhereItIsMade)
+{
+    gemini::NativeRoute route;
+    route.operation = Operation::fetch_predict_operation;
+    route.model = "m";
+    route.vertex = "v1";
+    Native front(route, "", max_event, std::pmr::new_delete_resource());
+    std::string body = R"({"operationName":"projects/p/locations/l/x/y"})";
+
+    ASSERT_TRUE(front.read(body));
+    EXPECT_EQ(front.named_place().project, "p");
+    EXPECT_EQ(front.named_place().location, "l");
+
+    StringOutput out;
+    ASSERT_TRUE(front.write_body("m", gemini::Api::vertex, out));
+    EXPECT_EQ(front.estimated_tokens(), 0);
+    EXPECT_TRUE(make(Operation::predict).named_place().project.empty());
+}
+
 }

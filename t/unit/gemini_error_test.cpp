@@ -84,6 +84,35 @@ Verdict verdict(int status, const std::string &text)
     return gemini::classify(gemini::parse_error(status, text));
 }
 
+TEST(GeminiError, VertexHasWordsOfItsOwn)
+{
+    Verdict shared = verdict(429, body(429, "RESOURCE_EXHAUSTED",
+        "Resource exhausted. Please try again later. Please refer to x"));
+    EXPECT_EQ(shared.failure, FailureClass::unavailable);
+    EXPECT_EQ(shared.action, next);
+    EXPECT_EQ(shared.error.kind, ErrorKind::overloaded);
+
+    Verdict ours = verdict(429, body(429, "RESOURCE_EXHAUSTED",
+        "Resource exhausted.", quota(minute)));
+    EXPECT_EQ(ours.failure, FailureClass::rate_limit);
+
+    ours = verdict(429, body(429, "RESOURCE_EXHAUSTED", "Quota exceeded for "
+        "aiplatform.googleapis.com/generate_content_requests_per_minute"));
+    EXPECT_EQ(ours.failure, FailureClass::rate_limit);
+
+    Verdict model = verdict(404, body(404, "NOT_FOUND", "Publisher Model "
+        "`projects/secret/locations/eu/publishers/google/models/x` was not "
+        "found or your project does not have access to it."));
+    EXPECT_EQ(model.failure, FailureClass::none);
+    EXPECT_EQ(model.action, next);
+    EXPECT_EQ(model.error.kind, ErrorKind::model_not_found);
+    EXPECT_EQ(model.error.message.find("secret"), std::string::npos);
+
+    EXPECT_EQ(verdict(400, body(400, "INVALID_ARGUMENT",
+        "Please use a valid role: user, model.")).error.kind,
+        ErrorKind::bad_request);
+}
+
 TEST(GeminiError, EveryRowOfTheCatalogueHasItsClassActionAndKind)
 {
     struct Case {
@@ -138,8 +167,12 @@ TEST(GeminiError, EveryRowOfTheCatalogueHasItsClassActionAndKind)
         {"12 file", 403, body(403, "PERMISSION_DENIED", "You do not have "
             "permission to access the File abc or it may not exist."),
             FailureClass::none, answer, ErrorKind::bad_request},
-        {"12 model", 403, body(403, "PERMISSION_DENIED", "Permission "
+        {"12 Vertex", 403, body(403, "PERMISSION_DENIED", "Permission "
             "'aiplatform.endpoints.predict' denied",
+            reason("IAM_PERMISSION_DENIED")), FailureClass::invalid, next,
+            ErrorKind::credentials_failed},
+        {"12 model", 403, body(403, "PERMISSION_DENIED", "Permission "
+            "'generativelanguage.tunedModels.get' denied",
             reason("IAM_PERMISSION_DENIED")), FailureClass::no_access, next,
             ErrorKind::credentials_failed},
         {"13", 403, body(403, "PERMISSION_DENIED", "Method doesn't allow "

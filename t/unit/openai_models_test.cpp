@@ -88,6 +88,31 @@ TEST(OpenaiModels, ModelsOfTheLiveApiAloneAreHidden)
         + "," + object("silent")));
 }
 
+TEST(OpenaiModels, OfVertexListWhatAnswersOurCallsIsListed)
+{
+    ModelList list;
+    std::string models;
+
+    for (const char *id : {"gemini-2.5-flash", "text-embedding-005",
+             "text-multilingual-embedding-002", "gemini-embedding-2",
+             "gemini-live-2.5-flash", "gemini-2.5-flash-native-audio",
+             "imagetext", "veo-3", "chat-bison"})
+    {
+        models += (models.empty() ? "" : ",")
+            + entry(std::string("publishers/google/models/") + id,
+                ",\"versionId\":\"default\"");
+    }
+
+    auto added = list.add_page("{\"publisherModels\":[" + models
+        + "],\"nextPageToken\":\"n\"}");
+    ASSERT_TRUE(added);
+    EXPECT_EQ(added.value(), "n");
+    EXPECT_EQ(written(list), list_of(object("gemini-2.5-flash") + ","
+        + object("text-embedding-005") + ","
+        + object("text-multilingual-embedding-002") + ","
+        + object("gemini-embedding-2")));
+}
+
 TEST(OpenaiModels, WhatCannotBeRequestedIsNotListed)
 {
     ModelList list;

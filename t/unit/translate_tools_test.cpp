@@ -35,7 +35,8 @@ public:
 };
 
 Outcome translate(const std::string &text, std::string_view model,
-    gw::translate::SignatureSource *signatures = nullptr)
+    gw::translate::SignatureSource *signatures = nullptr,
+    gw::gemini::Api api = gw::gemini::Api::gemini)
 {
     gw::Arena arena(std::pmr::new_delete_resource());
     gw::openai::ChatRequest request;
@@ -50,6 +51,7 @@ Outcome translate(const std::string &text, std::string_view model,
     gw::translate::RequestOptions options;
     options.model = model;
     options.signatures = signatures;
+    options.api = api;
 
     gw::gemini::GenerateRequest out;
     auto done = gw::translate::to_generate_request(request, options, arena,
@@ -522,6 +524,32 @@ TEST(TranslateTools, SendsNoToolsBesideACache)
     EXPECT_EQ(config(R"("tools":[)" + f + R"(],"tool_choice":"required",
         "google":{"cached_content":"cachedContents/x"})", new_model),
         R"("cachedContent":"cachedContents/x")");
+}
+
+TEST(TranslateTools, VertexGetsTheIdsThatItGave)
+{
+    auto ids = [](const char *id, gw::gemini::Api api) {
+        std::string body = translate(std::string(R"({"model":"m","messages":[
+            {"role":"user","content":"a"},
+            {"role":"assistant","tool_calls":[{"id":")") + id
+            + R"(","function":{"name":"f"}}]},
+            {"role":"tool","tool_call_id":")" + id + R"(","content":"x"}]})",
+            new_model, nullptr, api).body;
+        std::string member = std::string("\"id\":\"") + id + "\"";
+        int found = 0;
+
+        for (std::size_t at = body.find(member); at != std::string::npos;
+             at = body.find(member, at + 1))
+        {
+            ++found;
+        }
+
+        return found;
+    };
+
+    EXPECT_EQ(ids("fc-17", gw::gemini::Api::vertex), 2);
+    EXPECT_EQ(ids("call_17", gw::gemini::Api::vertex), 0);
+    EXPECT_EQ(ids("call_17", gw::gemini::Api::gemini), 2);
 }
 
 }

@@ -18,6 +18,7 @@ enum class ErrorKind {
     unsupported_region,     // 403, Google does not serve our address
     unknown_url,            // 404, no such endpoint
     model_not_found,        // 404
+    not_found,              // 404, what the request names is not there
     method_not_allowed,     // 405
     conflict,               // 409, of the admin API
     unsupported_type,       // 415, the body is of the wrong type

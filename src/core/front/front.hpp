@@ -193,9 +193,16 @@ public:
     /// no other try. false: answer error().
     virtual bool accept_empty(Output &) { return false; }
 
-    /// Whether a failure in the middle of a stream can be told in it; else
-    /// the connection breaks off, as upstream's did.
-    virtual bool tells_failure() const { return true; }
+    /// The status of a whole answer, which is the client's too; 0: it is an
+    /// error.
+    virtual int status_for(int upstream) const
+    {
+        return upstream < 300 ? 200 : 0;
+    }
+
+    /// The stream is a file: upstream's length is that of the answer, and a
+    /// failure in the middle cannot be told, the connection breaks off.
+    virtual bool passes_file() const { return false; }
 
     /// An error where the answer had begun, as the stream's last word.
     virtual void write_error_event(const Error &error,

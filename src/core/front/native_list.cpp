@@ -223,7 +223,7 @@ void NativeList::write(Output &out) const
     out.append('\n');
 }
 
-void NativeList::write_empty(Output &out) const
+void NativeList::write_empty(Output &out)
 {
     out.append("{}\n");
 }

@@ -46,7 +46,6 @@ public:
     std::uint64_t project() const override;
     Whole skip_project(Output &out) override;
     Whole whole(std::string_view body, bool last_try, Output &out) override;
-    bool tells_failure() const override { return false; }
     void write_error_event(const Error &, Output &) const override {}
     int write_error(const Error &error, const gemini::UpstreamError *reason,
         std::string_view body, Output &out) const override;
@@ -55,7 +54,7 @@ public:
     const translate::Outcome &outcome() const override { return outcome_; }
 
     /// The page without asking anybody: nobody has anything.
-    void write_empty(Output &out) const;
+    static void write_empty(Output &out);
 
 private:
     bool take(std::string_view body);

@@ -57,7 +57,8 @@ public:
         Output &out) override;
     translate::StreamState finish(translate::StreamEnd end,
         Output &out) override;
-    bool tells_failure() const override { return false; }
+    int status_for(int upstream) const override;
+    bool passes_file() const override { return streams(); }
     void write_error_event(const Error &, Output &) const override {}
     int write_error(const Error &error, const gemini::UpstreamError *reason,
         std::string_view body, Output &out) const override;

@@ -394,6 +394,28 @@ RequestNames names_in_request(std::string_view body, Look look,
     return {std::move(names.list), std::move(names.model), names.model_text};
 }
 
+bool is_about_resource(const UpstreamError &error)
+{
+    if (!error.json) {
+        return false;
+    }
+
+    if (error.code == 404) {
+        // A model is nobody's.
+        return (error.status == "NOT_FOUND" || error.status.empty())
+            && (!starts_with(error.message, "models/")
+                || error.message.find("/operations/") != std::string::npos);
+    }
+
+    // Of what it does not have a project's key hears the same as of what it
+    // may not see; a refused key brings a reason.
+    return error.code == 403 && error.reason.empty()
+        && (starts_with(error.message, "You do not have permission to access")
+            || starts_with(error.message, "CachedContent not found")
+            || starts_with(error.message,
+                   "The caller does not have permission"));
+}
+
 std::int64_t usual_life_ms(std::string_view name)
 {
     constexpr std::int64_t hour = 3600 * 1000;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/arena.hpp"
+#include "core/gemini/error.hpp"
 #include "core/json/value.hpp"
 
 #include <cstddef>
@@ -50,6 +51,10 @@ struct Shown {
     std::string name;
     std::int64_t expires_ms = 0;
 };
+
+/// Whether an error says no more than that what a request names is not there,
+/// or another project's: nothing about the credential.
+bool is_about_resource(const UpstreamError &error);
 
 /// How long something of that name lives where nothing says so.
 std::int64_t usual_life_ms(std::string_view name);

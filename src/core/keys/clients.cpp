@@ -155,6 +155,17 @@ bool ClientSet::add(Client client)
     return true;
 }
 
+const Client *ClientSet::find_by_limit_id(std::uint64_t id) const
+{
+    for (const Client &client : clients_) {
+        if (client.limit_id() == id) {
+            return &client;
+        }
+    }
+
+    return nullptr;
+}
+
 const Client *ClientSet::find(std::string_view token) const
 {
     if (token.empty()) {

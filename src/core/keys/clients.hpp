@@ -47,6 +47,9 @@ public:
     /// added after it.
     const Client *find(std::string_view token) const;
 
+    /// By Client::limit_id(); nullptr: nobody.
+    const Client *find_by_limit_id(std::uint64_t id) const;
+
     std::size_t size() const { return clients_.size(); }
     const std::vector<Client> &clients() const { return clients_; }
 

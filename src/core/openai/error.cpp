@@ -31,6 +31,7 @@ constexpr Row rows[] = {
         "unsupported_country_region_territory"},
     {ErrorKind::unknown_url, 404, request_error, "unknown_url"},
     {ErrorKind::model_not_found, 404, request_error, "model_not_found"},
+    {ErrorKind::not_found, 404, request_error, "not_found"},
     {ErrorKind::method_not_allowed, 405, request_error, "unknown_url"},
     {ErrorKind::conflict, 409, request_error, "conflict"},
     {ErrorKind::unsupported_type, 415, request_error,

@@ -422,6 +422,37 @@ std::optional<keys::UseTotal> read_total(std::string_view field,
     return total;
 }
 
+Entry write_resource(const keys::Resource &resource, std::int64_t offset_ms)
+{
+    return {hex_id(resource.id),
+            hex_id(resource.project) + ' ' + hex_id(resource.client) + ' '
+                + shifted(resource.expires_ms, offset_ms) + ' '
+                + shifted(resource.when_ms, offset_ms)};
+}
+
+std::optional<keys::Resource> read_resource(std::string_view field,
+    std::string_view value, std::int64_t offset_ms)
+{
+    keys::Resource resource;
+    Words words(value);
+    std::optional<std::uint64_t> id = read_id(field);
+    std::optional<std::uint64_t> project = read_id(words.next());
+    std::optional<std::uint64_t> client = read_id(words.next());
+
+    if (!id || *id == 0 || !project || !client
+        || !words.time(resource.expires_ms, offset_ms)
+        || !words.time(resource.when_ms, offset_ms) || !words.ended())
+    {
+        return std::nullopt;
+    }
+
+    resource.id = *id;
+    resource.project = *project;
+    resource.client = *client;
+
+    return resource;
+}
+
 Entry write_key(const keys::KeyChange &change, std::string_view sealed,
     std::int64_t offset_ms)
 {

@@ -6,17 +6,20 @@
 //   use    OWNER|MODEL           DAY REQUESTS TOKENS
 //   key    ID                    WHEN FLAGS WEIGHT NAME PROJECT SECRET
 //   sig    ID                    SIGNATURE
+//   res    ID                    PROJECT CLIENT EXPIRES WHEN
 //
-// OWNER and ID are 16 hex digits. MODEL: what would end it is escaped as %XX;
-// empty: the key as a whole. FLAGS: "-", or of a rest d (perhaps daily), of a
-// key a (added), r (removed), d (disabled) in that order. NAME, PROJECT:
-// base64url, "-" for none. SECRET: sealed (seal.hpp), "-" for none. Times are
-// Unix milliseconds of one clock that all agree on: Redis' own, or this host's
-// in a file.
+// OWNER and ID are 16 hex digits, as are a resource's PROJECT and CLIENT, in
+// which 0 is none. MODEL: what would end it is escaped as %XX; empty: the key
+// as a whole. FLAGS: "-", or of a rest d (perhaps daily), of a key a (added), r
+// (removed), d (disabled) in that order. A key's NAME, PROJECT: base64url, "-"
+// for none. SECRET: sealed (seal.hpp), "-" for none. Times are Unix
+// milliseconds of one clock that all agree on: Redis' own, or this host's in a
+// file.
 #pragma once
 
 #include "core/keys/added.hpp"
 #include "core/keys/changes.hpp"
+#include "core/keys/resources.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +41,7 @@ struct Entry {
 Entry write_rest(const keys::RestChange &change, std::int64_t offset_ms);
 Entry write_limit(const keys::LearnedLimit &limit, std::int64_t offset_ms);
 Entry write_total(const keys::UseTotal &total);
+Entry write_resource(const keys::Resource &resource, std::int64_t offset_ms);
 
 /// sealed: the secret as seal() has made it; empty: none goes along.
 Entry write_key(const keys::KeyChange &change, std::string_view sealed,
@@ -51,6 +55,9 @@ std::optional<keys::LearnedLimit> read_limit(std::string_view field,
     std::string_view value, std::int64_t offset_ms);
 std::optional<keys::UseTotal> read_total(std::string_view field,
     std::string_view value);
+
+std::optional<keys::Resource> read_resource(std::string_view field,
+    std::string_view value, std::int64_t offset_ms);
 
 struct SealedKey {
     keys::KeyChange change;         // without secret
@@ -72,7 +79,7 @@ bool read_use_field(std::string_view field, std::uint64_t &owner,
     std::string &model);
 
 /// A message on the bus is the sender's host id and any number of items, each
-/// "KIND FIELD VALUE" on a line of its own. Kinds: rest, limit, key, sig, use
+/// "KIND FIELD VALUE" on a line of its own. Kinds: rest, limit, key, sig, res, use
 /// (value: REQUESTS TOKENS, a delta), hello, bye.
 class Message {
 public:

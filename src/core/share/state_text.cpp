@@ -193,6 +193,7 @@ public:
                    : kind == "rest"  ? rest(field, line)
                    : kind == "limit" ? limit(field, line)
                    : kind == "use"   ? use(field, line)
+                   : kind == "res"   ? resource(field, line)
                    : kind == "token" ? token(field, line)
                                      : false;
 
@@ -271,6 +272,14 @@ private:
         ++result.taken;
 
         return true;
+    }
+
+    bool resource(std::string_view field, std::string_view value)
+    {
+        std::optional<keys::Resource> read = read_resource(field, value, 0);
+        took(read && pool_.keep_resource(*read, true, now_ms_));
+
+        return read.has_value();
     }
 
     bool token(std::string_view field, std::string_view value)
@@ -352,6 +361,10 @@ std::string write_state(const keys::Pool &pool, std::string_view pool_name,
 
     for (const keys::UseTotal &total : pool.totals(now_ms)) {
         add_line(text, "use", write_total(total));
+    }
+
+    for (const keys::Resource &resource : pool.resources().all(now_ms)) {
+        add_line(text, "res", write_resource(resource, 0));
     }
 
     std::string digest = digest_text(text);

@@ -1,8 +1,9 @@
-// Thought signatures that other hosts have kept before this one joined: some
-// of them are fetched in the background. What comes later comes on the bus.
+// What lies in Redis under a key of its own, with an end: thought signatures,
+// and whose it is what clients have stored upstream. What other hosts have put
+// there before this one joined is fetched in the background; what comes later
+// comes on the bus.
 #pragma once
 
-#include "core/keys/signature_cache.hpp"
 #include "nginx/redis_connection.hpp"
 #include "nginx/redis_keys.hpp"
 
@@ -15,16 +16,21 @@
 
 namespace gw::ngx {
 
-/// Whether it may be one: what a bus message can carry, and no more than the
-/// zone takes.
+/// Whether it may be a signature: what a bus message can carry, and no more
+/// than the zone takes.
 bool is_signature(std::string_view text);
 
-class RedisSignatures {
+class RedisKept {
 public:
-    static constexpr std::size_t most = 1000;
+    /// One kind of it.
+    struct Kind {
+        std::string prefix;             // of the keys; 16 hex digits follow
+        std::size_t most;               // so many are fetched
+        std::function<bool(std::uint64_t id)> known;
+        std::function<void(std::uint64_t id, std::string_view value)> take;
+    };
 
-    RedisSignatures(keys::SignatureCache cache, const RedisKeys &names,
-        std::function<void(const redisReply &)> refused);
+    RedisKept(Kind kind, std::function<void(const redisReply &)> refused);
 
     void start(RedisConnection &connection);
     void stop() { connection_ = nullptr; }
@@ -43,8 +49,7 @@ private:
     void values(const redisReply &reply);
     bool refuse(const redisReply *reply);
 
-    keys::SignatureCache cache_;
-    const RedisKeys &names_;
+    Kind kind_;
     std::function<void(const redisReply &)> refused_;
     RedisConnection *connection_ = nullptr;
     std::string cursor_;

@@ -1,5 +1,6 @@
-#include "nginx/redis_signatures.hpp"
+#include "nginx/redis_kept.hpp"
 
+#include "core/keys/signature_cache.hpp"
 #include "core/share/codec.hpp"
 #include "nginx/glue.hpp"
 #include "nginx/redis_scan.hpp"
@@ -17,13 +18,13 @@ bool is_signature(std::string_view text)
         && std::all_of(text.begin(), text.end(), printable);
 }
 
-RedisSignatures::RedisSignatures(keys::SignatureCache cache,
-    const RedisKeys &names, std::function<void(const redisReply &)> refused)
-    : cache_(cache), names_(names), refused_(std::move(refused))
+RedisKept::RedisKept(Kind kind,
+    std::function<void(const redisReply &)> refused)
+    : kind_(std::move(kind)), refused_(std::move(refused))
 {
 }
 
-void RedisSignatures::start(RedisConnection &connection)
+void RedisKept::start(RedisConnection &connection)
 {
     connection_ = &connection;
     cursor_ = "0";
@@ -34,7 +35,7 @@ void RedisSignatures::start(RedisConnection &connection)
     wanted_.clear();
 }
 
-void RedisSignatures::tick()
+void RedisKept::tick()
 {
     if (connection_ == nullptr || waiting_) {
         return;
@@ -43,7 +44,7 @@ void RedisSignatures::tick()
     if (!wanted_.empty()) {
         fetch();
 
-    } else if (!scanned_ && fetched_ < most) {
+    } else if (!scanned_ && fetched_ < kind_.most) {
         scan();
 
     } else {
@@ -51,9 +52,9 @@ void RedisSignatures::tick()
     }
 }
 
-void RedisSignatures::scan()
+void RedisKept::scan()
 {
-    std::string pattern = names_.signature_pattern();
+    std::string pattern = RedisKeys::pattern(kind_.prefix);
 
     waiting_ = true;
     connection_->command(
@@ -65,7 +66,7 @@ void RedisSignatures::scan()
         });
 }
 
-void RedisSignatures::page(const redisReply &reply)
+void RedisKept::page(const redisReply &reply)
 {
     if (reply.elements != 2 || reply.element[1]->type != REDIS_REPLY_ARRAY) {
         refused_(reply);
@@ -73,14 +74,13 @@ void RedisSignatures::page(const redisReply &reply)
     }
 
     const redisReply &names = *reply.element[1];
-    std::size_t prefix = names_.signature("").size();
-    std::string known;
+    std::size_t prefix = kind_.prefix.size();
 
-    for (std::size_t i = 0; i < names.elements && fetched_ < most; ++i) {
+    for (std::size_t i = 0; i < names.elements && fetched_ < kind_.most; ++i) {
         std::string_view name = text_of(names.element[i]);
         auto id = share::read_id(name.substr(std::min(prefix, name.size())));
 
-        if (id && *id != 0 && !cache_.find(*id, known)) {
+        if (id && *id != 0 && !kind_.known(*id)) {
             wanted_.push_back(*id);
             ++fetched_;
         }
@@ -90,7 +90,7 @@ void RedisSignatures::page(const redisReply &reply)
     scanned_ = cursor_.empty() || cursor_ == "0" || ++pages_ == max_pages;
 }
 
-void RedisSignatures::fetch()
+void RedisKept::fetch()
 {
     std::size_t count = std::min(wanted_.size(), at_once);
 
@@ -101,7 +101,7 @@ void RedisSignatures::fetch()
     std::vector<std::string> names = { "MGET" };
 
     for (std::uint64_t id : asked_) {
-        names.push_back(names_.signature(share::hex_id(id)));
+        names.push_back(kind_.prefix + share::hex_id(id));
     }
 
     waiting_ = true;
@@ -113,21 +113,17 @@ void RedisSignatures::fetch()
         });
 }
 
-void RedisSignatures::values(const redisReply &reply)
+void RedisKept::values(const redisReply &reply)
 {
     for (std::size_t i = 0; i < reply.elements && i < asked_.size(); ++i) {
-        std::string_view signature = text_of(reply.element[i]);
-
-        if (reply.element[i]->type == REDIS_REPLY_STRING
-            && is_signature(signature))
-        {
-            cache_.keep(asked_[i], signature, now_ms());
+        if (reply.element[i]->type == REDIS_REPLY_STRING) {
+            kind_.take(asked_[i], text_of(reply.element[i]));
         }
     }
 }
 
 /// true: there is nothing to read.
-bool RedisSignatures::refuse(const redisReply *reply)
+bool RedisKept::refuse(const redisReply *reply)
 {
     waiting_ = false;
 
