@@ -17,9 +17,9 @@ namespace gw::ngx {
 namespace {
 
 constexpr int too_many_requests = 429;
-constexpr int not_there = 404;
 constexpr int unauthorized = 401;
 constexpr int forbidden = 403;
+constexpr int not_there = 404;
 constexpr int least_server_error = 500;
 
 /// upstream.c shows the input filter only what is left in u->buffer, and
@@ -275,21 +275,6 @@ ngx_int_t ask_another(RequestContext *ctx)
     return answer_error(ctx, error);
 }
 
-/// What the request names is not there: upstream's own words, and nothing
-/// rests for it.
-ngx_int_t answer_stranger(RequestContext *ctx,
-    const gemini::UpstreamError &upstream_error)
-{
-    Error error = gemini::classify(upstream_error, std::nullopt,
-        sent_secret(ctx)).error;
-
-    note_accepted(ctx);
-    error.kind = upstream_error.code == not_there ? ErrorKind::not_found
-                                                  : ErrorKind::forbidden;
-
-    return answer_error(ctx, std::move(error), &upstream_error);
-}
-
 /// What upstream says of an account may be about its token, which is not for
 /// good, or about rights that it may be given. true: of its token, which is
 /// being replaced.
@@ -358,6 +343,20 @@ ngx_int_t try_another_token(RequestContext *ctx, const Error &in_vain)
     }
 
     return wait_in_header(ctx, in_vain);
+}
+
+/// What the request names is not there: upstream's own words, and nothing
+/// rests for it.
+ngx_int_t answer_stranger(RequestContext *ctx,
+    const gemini::UpstreamError &upstream_error)
+{
+    Error error = gemini::classify(upstream_error, std::nullopt,
+        sent_secret(ctx)).error;
+
+    error.kind = upstream_error.code == not_there ? ErrorKind::not_found
+                                                  : ErrorKind::forbidden;
+
+    return answer_error(ctx, std::move(error), &upstream_error);
 }
 
 }
@@ -441,9 +440,7 @@ ngx_int_t judge_whole(RequestContext *ctx)
         succeeded(ctx);
         keep_fetched_models(ctx);
         keep_part(ctx->parts, out);
-        return accept_chain(ctx, static_cast<ngx_uint_t>(
-            ctx->front->status_for(static_cast<int>(
-                r->upstream->headers_in.status_n))), ctx->parts.first,
+        return accept_chain(ctx, NGX_HTTP_OK, ctx->parts.first,
             ctx->parts.size);
 
     case front::Whole::more:

@@ -10,6 +10,14 @@
 
 namespace gw::gemini {
 
+/// What may stand for a location in a path and in a host's name: letters,
+/// digits and '-', at most 63.
+bool valid_location(std::string_view location);
+
+/// What may stand for a project in a path: its id, also one that begins with a
+/// domain, or its number.
+bool valid_cloud_project(std::string_view project);
+
 /// "https://europe-west4-aiplatform.googleapis.com"; "global" and the two
 /// regions of regions have hosts of another form.
 std::string vertex_url(std::string_view location);

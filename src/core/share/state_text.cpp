@@ -193,8 +193,8 @@ public:
                    : kind == "rest"  ? rest(field, line)
                    : kind == "limit" ? limit(field, line)
                    : kind == "use"   ? use(field, line)
-                   : kind == "res"   ? resource(field, line)
                    : kind == "token" ? token(field, line)
+                   : kind == "res"   ? resource(field, line)
                                      : false;
 
         result.skipped += known ? 0 : 1;
@@ -274,14 +274,6 @@ private:
         return true;
     }
 
-    bool resource(std::string_view field, std::string_view value)
-    {
-        std::optional<keys::Resource> read = read_resource(field, value, 0);
-        took(read && pool_.keep_resource(*read, true, now_ms_));
-
-        return read.has_value();
-    }
-
     bool token(std::string_view field, std::string_view value)
     {
         std::optional<std::uint64_t> id = read_id(field);
@@ -321,6 +313,14 @@ private:
         }
 
         return true;
+    }
+
+    bool resource(std::string_view field, std::string_view value)
+    {
+        std::optional<keys::Resource> read = read_resource(field, value, 0);
+        took(read && pool_.keep_resource(*read, true, now_ms_));
+
+        return read.has_value();
     }
 
     void took(bool change) { result.taken += change ? 1 : 0; }
