@@ -28,7 +28,11 @@ ngx_int_t add_common_headers(ngx_http_request_t *r, RequestContext *ctx)
     }
 
     return add_header(r, "Access-Control-Expose-Headers",
-        "x-request-id, retry-after");
+        location_conf(r)->native
+        ? "x-request-id, retry-after, x-goog-upload-url, "
+          "x-goog-upload-status, x-goog-upload-size-received, "
+          "x-goog-upload-chunk-granularity"
+        : "x-request-id, retry-after");
 }
 
 ngx_int_t add_error_headers(ngx_http_request_t *r, const Error &error)
@@ -180,9 +184,11 @@ ngx_int_t send_preflight(ngx_http_request_t *r, RequestContext *ctx)
     ngx_table_elt_t *wanted = find_header(r,
         "access-control-request-headers");
 
-    if (add_header(r, "Allow", "GET, POST, OPTIONS") != NGX_OK
-        || add_header(r, "Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-           != NGX_OK
+    std::string_view methods = location_conf(r)->native
+        ? "GET, POST, PUT, PATCH, DELETE, OPTIONS" : "GET, POST, OPTIONS";
+
+    if (add_header(r, "Allow", methods) != NGX_OK
+        || add_header(r, "Access-Control-Allow-Methods", methods) != NGX_OK
         || add_header(r, "Access-Control-Allow-Headers",
                wanted != nullptr ? view(wanted->value)
                                  : "authorization, content-type")

@@ -181,7 +181,10 @@ void Prober::told(const KeyFinding &finding)
 /// Once when asking begins to be of no use.
 void Prober::note(const KeyFinding &finding)
 {
-    if (finding.answer.state != gemini::KeyState::unclear) {
+    // What is wrong with a token says nothing of whom it is shown to.
+    if (finding.answer.state != gemini::KeyState::unclear
+        || finding.answer.problem.kind == gemini::ProblemKind::token)
+    {
         return;
     }
 

@@ -317,6 +317,12 @@ const std::vector<std::uint64_t> &home_projects(RequestContext *ctx)
     return homes;
 }
 
+bool is_out(const keys::Choice &choice)
+{
+    return choice.shortage == keys::Shortage::all_invalid
+           || choice.shortage == keys::Shortage::no_match;
+}
+
 Error shortage_of(RequestContext *ctx, const keys::Choice &choice)
 {
     Error error = keys::shortage_error(choice, ctx->model, now_ms());

@@ -34,6 +34,10 @@ std::vector<std::uint64_t> listed_projects(RequestContext *ctx);
 /// first few.
 const std::vector<std::uint64_t> &home_projects(RequestContext *ctx);
 
+/// Whether those that were looked for will not be back by themselves: a list
+/// goes on without them.
+bool is_out(const keys::Choice &choice);
+
 /// A shortage of credentials, in terms of what the request names.
 Error shortage_of(RequestContext *ctx, const keys::Choice &choice);
 

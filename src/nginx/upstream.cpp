@@ -199,7 +199,7 @@ bool find_for_list(RequestContext *ctx, keys::Choice &choice)
     while (!find_credential(ctx, choice)) {
         ChainOutput nothing(ctx->r->pool, 64);
 
-        if (ctx->front->project() == 0
+        if (ctx->front->project() == 0 || !is_out(choice)
             || ctx->front->skip_project(nothing) != front::Whole::more)
         {
             return false;

@@ -130,7 +130,7 @@ ngx_int_t head_done(RequestContext *ctx)
         ctx->framing.start(Framing::Kind::until_close, 0);
     }
 
-    if (status >= NGX_HTTP_SPECIAL_RESPONSE) {
+    if (ctx->front->status_for(static_cast<int>(status)) == 0) {
         u->process_header = hold_error;
 
     } else {

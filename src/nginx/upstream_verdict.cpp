@@ -207,6 +207,10 @@ ngx_int_t ask_next_project(RequestContext *ctx)
             set_out(ctx);
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
         }
+
+        if (!is_out(choice)) {
+            break;
+        }
     }
 
     return NGX_DECLINED;
@@ -254,7 +258,7 @@ ngx_int_t ask_another(RequestContext *ctx)
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
-    ngx_int_t rc = ask_next_project(ctx);
+    ngx_int_t rc = is_out(choice) ? ask_next_project(ctx) : NGX_DECLINED;
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -558,7 +562,8 @@ ngx_int_t judge_error(RequestContext *ctx,
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
         }
 
-        ngx_int_t rc = ask_next_project(ctx);
+        ngx_int_t rc = verdict.failure == gemini::FailureClass::invalid
+            ? ask_next_project(ctx) : NGX_DECLINED;
 
         if (rc != NGX_DECLINED) {
             return rc;

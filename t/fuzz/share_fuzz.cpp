@@ -37,6 +37,11 @@ void check_item(const Item &item, std::int64_t offset_ms)
         require(limit->value > 0);
     }
 
+    if (auto resource = read_resource(item.field, item.value, offset_ms)) {
+        same(write_resource(*resource, offset_ms), item.field, item.value);
+        require(resource->id != 0);
+    }
+
     if (auto total = read_total(item.field, item.value)) {
         same(write_total(*total), item.field, item.value);
         require(total->requests >= 0 && total->tokens >= 0);

@@ -139,13 +139,19 @@ class Accounts:
             found.released.set()
         return found is not None
 
-    def holder(self, secret):
+    def giver(self, token):
+        """The account that was given the token, whether it is still good or not."""
+        if not token.good:
+            return None
+        return next((each for each in self.named.values()
+                     if digest(each.email) == token.holder), None)
+
+    def holder(self, secret, record):
         """(account, Token) of an access token; the Refusal for one that is not good."""
         token = Token(secret)
-        account = None
-        if token.good:
-            account = next((each for each in self.named.values()
-                            if digest(each.email) == token.holder), None)
+        account = self.giver(token)
+        if account is not None:
+            record["key"] = record["account"] = account.email
         if account is None or token.made <= account.revoked_at:
             raise errors.unauthenticated("ACCESS_TOKEN_TYPE_UNSUPPORTED")
         if token.ends <= time.time_ns():

@@ -218,8 +218,7 @@ class Simulator:
                 raise
             return Profile("", {"project": owner}), None
         if record["credential"] == "bearer":
-            account, token = self.accounts.holder(secret)
-            record["key"] = record["account"] = account.email
+            account, token = self.accounts.holder(secret, record)
             accounts.admit(account, token, route, request)
             return self.keys.of_account(account), account.email
         record["key"] = secret

@@ -396,4 +396,37 @@ TEST(ShareCodec, KnowsWhatIsNoMessage)
     EXPECT_TRUE(items.empty());
 }
 
+TEST(ShareCodec, AResourceComesBackAsItWent)
+{
+    keys::Resource resource;
+    resource.id = 0x1234;
+    resource.project = 0x5678;
+    resource.client = 0;
+    resource.expires_ms = 1768507200000;
+    resource.when_ms = 1768500000000;
+
+    Entry entry = write_resource(resource, 1000);
+    EXPECT_EQ(entry.field, "0000000000001234");
+    EXPECT_EQ(entry.value, "0000000000005678 0000000000000000 "
+        "1768507201000 1768500001000");
+
+    auto back = read_resource(entry.field, entry.value, 1000);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->id, resource.id);
+    EXPECT_EQ(back->project, resource.project);
+    EXPECT_EQ(back->client, 0u);
+    EXPECT_EQ(back->expires_ms, resource.expires_ms);
+    EXPECT_EQ(back->when_ms, resource.when_ms);
+
+    for (const char *value : {"", "5678 0 1768507201000 1768500001000",
+             "0000000000005678 0000000000000000 1768507201000",
+             "0000000000005678 0000000000000000 1 1768500001000",
+             "0000000000005678 0000000000000000 1768507201000 1768500001000 x"})
+    {
+        EXPECT_FALSE(read_resource(entry.field, value, 0)) << value;
+    }
+
+    EXPECT_FALSE(read_resource("0000000000000000", entry.value, 0));
+}
+
 }

@@ -432,4 +432,28 @@ TEST(ShareStateText, ARefusedTokenIsNotKept)
     EXPECT_EQ(host.write().find("token "), std::string::npos);
 }
 
+TEST(ShareStateText, KeepsWhoseAResourceIs)
+{
+    Host first;
+    keys::Resource resource;
+
+    resource.id = keys::resource_id("files/a");
+    resource.project = first.id(1);
+    resource.client = 7;
+    resource.when_ms = now;
+    resource.expires_ms = now + 3600 * 1000;
+    ASSERT_TRUE(first.pool.keep_resource(resource, false, now));
+
+    Host second;
+    EXPECT_EQ(second.read(first.write()).taken, 1u);
+
+    auto found = second.pool.resources().find(resource.id, now);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->project, resource.project);
+    EXPECT_EQ(found->client, 7u);
+
+    EXPECT_EQ(Host().read(first.write(), nullptr, "main",
+        now + 2 * 3600 * 1000).taken, 0u);
+}
+
 }

@@ -193,6 +193,13 @@ public:
     /// no other try. false: answer error().
     virtual bool accept_empty(Output &) { return false; }
 
+    /// The status of a whole answer, which is the client's too; 0: it is an
+    /// error.
+    virtual int status_for(int upstream) const
+    {
+        return upstream < 300 ? 200 : 0;
+    }
+
     /// The stream is a file: upstream's length is that of the answer, and a
     /// failure in the middle cannot be told, the connection breaks off.
     virtual bool passes_file() const { return false; }

@@ -158,6 +158,11 @@ void Native::write_path(std::string_view model,
 
 std::vector<std::string_view> Native::resources() const
 {
+    // Vertex AI knows nothing by these names.
+    if (!route_.vertex.empty()) {
+        return {};
+    }
+
     return {names_.begin(), names_.end()};
 }
 

@@ -150,16 +150,19 @@ std::string NativeResource::head_field(std::string_view name,
         return {};
     }
 
-    bool location = iequals(name, "location");
+    std::string_view word;
 
-    if (!location && (name.size() <= prefix.size()
-                      || !iequals(name.substr(0, prefix.size()), prefix)))
+    if (name.size() > prefix.size()
+        && iequals(name.substr(0, prefix.size()), prefix))
     {
+        word = name.substr(prefix.size());
+
+    } else if (iequals(name, "location")) {
+        word = "url";
+
+    } else if (!iequals(name, "range")) {
         return {};
     }
-
-    std::string_view word = location ? std::string_view("url")
-                                     : name.substr(prefix.size());
 
     if (!iequals(word, "url") && !iequals(word, "control-url")) {
         return std::string(trim(value));
@@ -173,6 +176,15 @@ std::string NativeResource::head_field(std::string_view name,
     }
 
     return gemini::upload_url(trim(value), here);
+}
+
+int NativeResource::status_for(int upstream) const
+{
+    // Of the protocol of before: so far it has come, there is more to send.
+    constexpr int resume_incomplete = 308;
+
+    return uploads() && upstream == resume_incomplete
+        ? upstream : Front::status_for(upstream);
 }
 
 Whole NativeResource::whole(std::string_view body, bool, Output &out)

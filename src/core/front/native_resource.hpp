@@ -57,6 +57,7 @@ public:
         Output &out) override;
     translate::StreamState finish(translate::StreamEnd end,
         Output &out) override;
+    int status_for(int upstream) const override;
     bool passes_file() const override { return streams(); }
     void write_error_event(const Error &, Output &) const override {}
     int write_error(const Error &error, const gemini::UpstreamError *reason,

@@ -57,7 +57,8 @@ struct UpstreamError {
     std::string message;            // as upstream wrote it: may hold a key
     std::string reason;             // ErrorInfo.reason
     std::string quota_limit_value;  // ErrorInfo.metadata
-    std::string service;            // likewise: "aiplatform.googleapis.com"
+    std::string service;            // likewise, else ErrorInfo.domain:
+                                    // "aiplatform.googleapis.com"
     std::string permission;         // likewise: "aiplatform.endpoints.predict"
     std::vector<QuotaViolation> violations;
     std::optional<std::int64_t> retry_delay_ms;     // RetryInfo, else

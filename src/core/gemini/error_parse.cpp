@@ -21,6 +21,7 @@ namespace {
 struct Draft {
     UpstreamError error;
     QuotaViolation quota;           // ErrorInfo.metadata, as a violation
+    std::string domain;             // ErrorInfo.domain, of a service
     std::optional<std::int64_t> code;
     std::optional<std::int64_t> reset_delay_ms;
 };
@@ -181,6 +182,14 @@ void take_service(Draft &draft, std::string_view text)
     keep(draft.error.service, text);
 }
 
+/// Of all of Google's it says "googleapis.com".
+void take_domain(Draft &draft, std::string_view text)
+{
+    if (ends_with(text, ".googleapis.com")) {
+        draft.domain = text.substr(0, max_error_text);
+    }
+}
+
 void take_permission(Draft &draft, std::string_view text)
 {
     keep(draft.error.permission, text);
@@ -217,6 +226,7 @@ void take_detail(Draft &draft, std::string_view text)
 // "@type" need not be known before the rest.
 constexpr json::Field detail_fields[] = {
     text<Draft, take_reason>("reason"),
+    text<Draft, take_domain>("domain"),
     same_object<metadata>("metadata"),
     same_array<violations>("violations"),
     text<Draft, take_retry_delay>("retryDelay"),
@@ -477,6 +487,10 @@ UpstreamError parse_error(int http_status, std::string_view body)
         && read_json(body, draft))
     {
         complete_violations(draft);
+
+        if (draft.error.service.empty()) {
+            draft.error.service = std::move(draft.domain);
+        }
 
         if (!draft.error.retry_delay_ms) {
             draft.error.retry_delay_ms = draft.reset_delay_ms;

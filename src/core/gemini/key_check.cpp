@@ -93,6 +93,14 @@ KeyProblem problem_of(const UpstreamError &error)
                        + " in the project that the credential is of. It "
                          "takes some minutes to arrive.";
 
+    } else if (error.reason == "USER_PROJECT_DENIED") {
+        permission = "serviceusage.services.use";
+        problem.kind = ProblemKind::permission_missing;
+        problem.hint = "Grant the account a role with the permission "
+                       + quoted(permission, {}) + role_for(permission)
+                       + ", in the project that \"project=\" or its file "
+                         "names.";
+
     } else if (error.reason == "IAM_PERMISSION_DENIED") {
         problem.kind = ProblemKind::permission_missing;
         problem.hint = "Grant the account a role with the permission "
