@@ -85,7 +85,7 @@ EOC
 
 my %account = map {
     $_ => GeminiTest::Account->new($t, $sim, name => $_)
-} qw(global eu oslo moving false);
+} qw(global eu oslo moving false dead alive);
 
 sub of {
     my ($name, $location) = @_;
@@ -100,13 +100,18 @@ $t->start(my $conf = <<"EOC", workers => 1);
     gemini_keys main {
         key $key{main} name=key; @{[ of('global', 'global') ]}
         @{[ of('eu', 'eu') ]} @{[ of('oslo', 'europe-north1') ]}
-        balance round_robin;
+        balance round_robin; tries 4;
     }
     gemini_keys moving {
         key $key{moving} name=key weight=1000;
         @{[ of('moving', 'europe-north1') ]} balance round_robin;
     }
     gemini_keys false { @{[ of('false', 'us-east1') ]} }
+    gemini_keys dead {
+        @{[ of('dead', 'us-west1') ]} @{[ of('alive', 'eu') ]}
+        balance round_robin;
+    }
+    upstream us-west1-aiplatform.googleapis.com { server %%PORT_9%%; }
 $hosts
     gemini_auth off;
     gemini_ssl_trusted_certificate %%DIR%%/root.crt;
@@ -115,6 +120,7 @@ $hosts
         location /v1/ { gemini_pass main; }
         location /moving/v1/ { gemini_pass moving; }
         location /false/v1/ { gemini_pass false; }
+        location /dead/v1/ { gemini_pass dead; }
         location /given/v1/ {
             gemini_pass main; gemini_upstream http://%%$up%%;
         }
@@ -218,6 +224,16 @@ is_deeply([grep { $_->{name} eq 'false' } hosts_asked(0)], [],
     'nothing is sent there');
 is_deeply($t->get('/false.json')->{json}{keys}[0]{cooldowns}, [],
     'and no account is blamed');
+
+# ---- a host that nobody reaches
+
+is(ask('/dead', 'm', stream => $_ % 2)->{status}, 200,
+    "request $_ goes where a host is alive") for 1 .. 4;
+@asked = hosts_asked(4);
+is_deeply([grep { $_->{name} ne 'eu' || $_->{sni} ne $host{eu}
+    || $_->{host} ne $host{eu} || $_->{uri} !~ m{/locations/eu/} } @asked],
+    [], 'under its name, in its place');
+is(scalar @asked, 4, 'and but once');
 
 # ---- an upstream that is given is everybody's
 

@@ -37,6 +37,7 @@ struct Tries {
     ngx_uint_t upstream_status = 0; // of the try that is being given up
     bool open = false;              // begin_try without its end_try
     bool moving_on = false;         // the next get takes a new credential
+    bool unreached = false;         // the last one's target took no connection
     bool reserved = false;          // the quota is charged, nothing sent yet
     keys::Reservation reservation;  // of the last try
 

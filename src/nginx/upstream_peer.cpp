@@ -6,6 +6,8 @@
 #include "nginx/metrics.hpp"
 #include "nginx/upstream.hpp"
 
+#include <utility>
+
 namespace gw::ngx {
 
 namespace {
@@ -157,11 +159,46 @@ void settle_sent(ngx_peer_connection_t *pc, RequestContext *ctx,
     tries.reserved = false;
 }
 
+void remember_tried(Tries &tries)
+{
+    if (tries.tried_count < max_tries) {
+        tries.tried[tries.tried_count++] = tries.credential;
+    }
+}
+
+/// The target could not be reached, but others may lead to another one. Nothing
+/// was sent, so upstream.c would send the head that is there.
+ngx_int_t turn_elsewhere(RequestContext *ctx)
+{
+    Tries &tries = ctx->tries;
+    ngx_http_request_t *r = ctx->r;
+
+    remember_tried(tries);
+
+    keys::Choice choice = choose_credential(ctx);
+
+    if (!choice.ok() || !accept_choice(ctx, choice)) {
+        return NGX_OK;
+    }
+
+    tries.moving_on = true;
+    tries.upstream_status = 0;
+
+    return r->upstream->create_request(r);
+}
+
 ngx_int_t get_peer(ngx_peer_connection_t *pc, void *data)
 {
     return guarded(pc->log, ngx_int_t{NGX_ERROR}, [&]() -> ngx_int_t {
         RequestContext *ctx = context_from(data);
         Tries &tries = ctx->tries;
+
+        if (std::exchange(tries.unreached, false) && !tries.moving_on
+            && ctx->conf->destinations->list.size() > 1
+            && turn_elsewhere(ctx) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
         if (tries.moving_on) {
             tries.moving_on = false;
@@ -207,6 +244,7 @@ void free_peer(ngx_peer_connection_t *pc, void *data, ngx_uint_t state)
     }
 
     note_try_ended(ctx);
+    tries.unreached = (state & NGX_PEER_FAILED) != 0 && !u->request_sent;
 
     // moving_on: what is reserved already belongs to the next try.
     if (tries.moving_on && (state & NGX_PEER_FAILED)) {
@@ -297,10 +335,7 @@ bool move_on(RequestContext *ctx, bool again)
         return false;
     }
 
-    if (tries.tried_count < max_tries) {
-        tries.tried[tries.tried_count++] = tries.credential;
-    }
-
+    remember_tried(tries);
     tries.reserved = false;
     keys::Choice choice;
 
