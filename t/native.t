@@ -268,13 +268,13 @@ is($r->{json}{error}{details}[0]{retryDelay},
     "$r->{headers}{'retry-after'}s", 'and the same as RetryInfo');
 
 for my $case (
-    ['POST', 'cachedContents', 404, 'NOT_FOUND', qr/not served/],
-    ['GET', 'files/abc', 404, 'NOT_FOUND', qr/not served/],
-    ['GET', 'batches', 404, 'NOT_FOUND', qr/not served/],
-    ['GET', 'operations/x', 404, 'NOT_FOUND', qr/not served/],
+    ['GET', 'fileSearchStores', 404, 'NOT_FOUND', qr/not served/],
+    ['GET', 'files/abc:register', 404, 'NOT_FOUND', qr/not served/],
+    ['POST', 'interactions', 404, 'NOT_FOUND', qr/not served/],
+    ['PATCH', 'batches', 405, 'UNIMPLEMENTED', qr/GET/],
     ['POST', 'tunedModels/x:generateContent', 404, 'NOT_FOUND',
         qr/not served/],
-    ['POST', 'models/m:batchGenerateContent', 404, 'NOT_FOUND',
+    ['POST', 'models/m:bidiGenerateContent', 404, 'NOT_FOUND',
         qr/not served/],
     ['POST', 'nonsense', 404, 'NOT_FOUND', qr/no path/],
     ['POST', 'v1beta/models/m:countTokens', 404, 'NOT_FOUND', qr/twice/],

@@ -82,7 +82,7 @@ is(send_upload($b, $target, 'upload, finalize', 'abc')->{status}, 200,
     'to its end');
 
 my $c = add_host(GeminiTest->new);
-$simulator->forget;
+ok(knows($c, $_), 'a host that joins later hears of it') for @caches;
 is(used($c, $_), '200 1', 'a host that joins later knows where')
     for @caches;
 is(tries($c, 'GET', $_, undef, as => 'bob'), '403 0', 'and whose')

@@ -29,10 +29,10 @@ bool ClientHoldings::shows(std::string_view name, std::uint64_t project,
     keys::Resource resource;
     resource.id = id;
     resource.project = project;
-    resource.when_ms = now;
+    resource.when_ms = keys::Resource::guessed_at(now);
     resource.expires_ms = expires_ms != 0
         ? expires_ms : now + gemini::usual_life_ms(name);
-    (void) pool_.keep_resource(resource, false, now);
+    (void) pool_.keep_resource(resource, true, now);
 
     return true;
 }

@@ -53,7 +53,8 @@ RedisSync::RedisSync(PoolZone &zone, const share::Seal *seal,
           handlers_.refused),
       resources_({ names.resource(""), most_resources,
               [this](std::uint64_t id) {
-                  return pool_.resources().known(id, now_ms()).has_value(); },
+                  auto known = pool_.resources().known(id, now_ms());
+                  return known && !known->is_guess(now_ms()); },
               [this](std::uint64_t id, std::string_view value) {
                   take_resource(share::hex_id(id), value); } },
           handlers_.refused)

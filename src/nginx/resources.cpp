@@ -135,19 +135,28 @@ void keep(RequestContext *ctx, std::string_view name, std::uint64_t project,
     resource.expires_ms = expires_ms != 0
         ? expires_ms : now + gemini::usual_life_ms(name);
 
+    bool guess = false;
+
     if (how == front::Learned::How::seen) {
         auto known = pool.resources().find(resource.id, now);
 
-        // Who looks at something has not made it.
-        if (known && known->project == project) {
-            resource.client = known->client;
-
-        } else if (known) {
+        if (known && known->project != project) {
             return;
+        }
+
+        guess = !known || known->is_guess(now);
+
+        if (known) {
+            resource.client = known->client;
+        }
+
+        if (guess) {
+            resource.when_ms = keys::Resource::guessed_at(now);
         }
     }
 
-    (void) pool.keep_resource(resource, false, now);
+    // A guess is nothing to tell others.
+    (void) pool.keep_resource(resource, guess, now);
 }
 
 bool is_host_character(char c)

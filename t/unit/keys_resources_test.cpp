@@ -91,6 +91,23 @@ TEST(KeysResources, TheLaterWins)
     EXPECT_EQ(t.table.find(1, now)->project, 8u);
 }
 
+TEST(KeysResources, WhoKnowsBetterComesBeforeAGuess)
+{
+    Table t(64);
+    Resource guess = resource(1, 7, Resource::guessed_at(now));
+    Resource made = resource(1, 7, now - 20 * 24 * hour);
+    made.client = 5;
+
+    EXPECT_TRUE(guess.is_guess(now));
+    EXPECT_TRUE(guess.is_guess(now + 20 * 24 * hour));
+    EXPECT_FALSE(made.is_guess(now));
+
+    EXPECT_TRUE(t.table.keep(guess, now));
+    EXPECT_TRUE(t.table.keep(made, now));
+    EXPECT_EQ(t.table.find(1, now)->client, 5u);
+    EXPECT_FALSE(t.table.keep(guess, now));
+}
+
 TEST(KeysResources, WhatWasDeletedStaysSo)
 {
     Table t(64);

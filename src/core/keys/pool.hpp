@@ -397,7 +397,8 @@ public:
     /// What clients have stored upstream, and whose it is.
     const ResourceTable &resources() const { return resources_; }
 
-    /// Keeps what is known of one, and tells it. remote: from another host.
+    /// Keeps what is known of one, and tells it. remote: from another host,
+    /// or a guess: other hosts are not to hear of it.
     bool keep_resource(const Resource &resource, bool remote,
         std::int64_t now_ms);
 

@@ -22,6 +22,21 @@ struct Resource {
     std::int64_t expires_ms = 0;
     std::int64_t when_ms = 0;       // learned; of two the later counts
 
+    /// Guessed: who could see something has not made it for that, and whoever
+    /// knows who has knows better, however early that was.
+    static constexpr std::int64_t guess_age_ms = std::int64_t{400} * 24
+                                                 * 3600 * 1000;
+
+    static std::int64_t guessed_at(std::int64_t now_ms)
+    {
+        return now_ms - guess_age_ms;
+    }
+
+    bool is_guess(std::int64_t now_ms) const
+    {
+        return when_ms < guessed_at(now_ms) + guess_age_ms / 16;
+    }
+
     /// client: who asks; 0: nobody is asked who they are here.
     bool belongs_to(std::uint64_t by_client) const
     {
