@@ -2,6 +2,7 @@
 
 #include "core/openai/error.hpp"
 #include "nginx/metrics.hpp"
+#include "nginx/request_id.hpp"
 
 namespace gw::ngx {
 
@@ -17,13 +18,8 @@ void destroy_context(void *data)
 RequestContext::RequestContext(ngx_http_request_t *request)
     : r(request), conf(location_conf(request)), memory(request->pool)
 {
-    auto *mcf = main_conf(r);
-    ngx_http_variable_value_t *id = ngx_http_get_indexed_variable(r,
-        static_cast<ngx_uint_t>(mcf->request_id_index));
-
-    if (id != nullptr && !id->not_found) {
-        request_id = {reinterpret_cast<char *>(id->data), id->len};
-    }
+    request_id = request_id_of(r,
+        static_cast<ngx_uint_t>(main_conf(r)->request_id_index));
 }
 
 RequestContext::~RequestContext()

@@ -249,6 +249,10 @@ bool glob_match(std::string_view pattern, std::string_view text)
             star = p++;
             star_text = t;
 
+            if (p == pattern.size()) {
+                return true;
+            }
+
         } else if (p < pattern.size()
                    && (pattern[p] == '?' || pattern[p] == text[t]))
         {

@@ -2,7 +2,7 @@
 // that a file cut off by a full disk says nothing instead of half the truth.
 #include "core/share/state_text.hpp"
 
-#include "core/keys/clients.hpp"
+#include "core/keys/digest.hpp"
 #include "core/share/codec.hpp"
 
 #include <openssl/crypto.h>
