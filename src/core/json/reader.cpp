@@ -5,6 +5,7 @@
 
 #include "core/json/scanner.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <cstring>
@@ -142,6 +143,8 @@ struct Reader::State {
     bool run(const Shape &root, void *target);
     bool value(char first);
     bool next(char &first);
+    bool expected_name(Level &level);
+    bool any_name(Level &level);
     bool begin(Type type);
     bool end();
     bool skip();
@@ -217,15 +220,12 @@ bool Reader::State::next(char &first)
     level.begun = true;
 
     if (object) {
-        std::string_view name;
-        bool escaped;
-
-        if (!scanner.member(name, escaped)) {
+        if (!(c == '"' && expected_name(level) ? scanner.colon()
+                                               : any_name(level)))
+        {
             return false;
         }
 
-        level.field = find_field(level, escaped
-            ? String(name, true).decode(reader.arena_) : name);
         c = scanner.peek();
 
     } else {
@@ -234,6 +234,40 @@ bool Reader::State::next(char &first)
 
     first = c;
     return !scanner.at_end() || scanner.fail();
+}
+
+/// Upstream writes its members in one order, from which some may be missing.
+bool Reader::State::expected_name(Level &level)
+{
+    constexpr std::size_t most_missing = 2;
+
+    std::size_t last = std::min(level.index + most_missing + 1,
+        level.shape->count);
+
+    for (std::size_t i = level.index; i < last; ++i) {
+        if (scanner.take(level.shape->fields[i].name)) {
+            level.field = &level.shape->fields[i];
+            level.index = i + 1;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+bool Reader::State::any_name(Level &level)
+{
+    std::string_view name;
+    bool escaped;
+
+    if (!scanner.member(name, escaped)) {
+        return false;
+    }
+
+    level.field = find_field(level, escaped
+        ? String(name, true).decode(reader.arena_) : name);
+
+    return true;
 }
 
 bool Reader::State::end()

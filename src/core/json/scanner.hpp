@@ -24,11 +24,13 @@ public:
     /// end, where no token has it.
     char peek()
     {
-        while (at_ != end_ && is_space(*at_)) {
-            ++at_;
+        for (/* void */; at_ != end_; ++at_) {
+            if (!is_space(*at_)) {
+                return *at_;
+            }
         }
 
-        return at_ != end_ ? *at_ : '\0';
+        return '\0';
     }
 
     bool at_end() const { return at_ == end_; }
@@ -92,6 +94,32 @@ public:
         return wrong_literal(word);
     }
 
+    /// Whether a string that is just this begins at the position, without
+    /// escapes; then it is behind it. text: not empty.
+    bool take(std::string_view text)
+    {
+        if (static_cast<std::size_t>(end_ - at_) < text.size() + 2
+            || at_[1] != text.front() || at_[text.size() + 1] != '"'
+            || std::memcmp(at_ + 1, text.data(), text.size()) != 0)
+        {
+            return false;
+        }
+
+        at_ += text.size() + 2;
+        return true;
+    }
+
+    /// The colon behind a member's name.
+    bool colon()
+    {
+        if (peek() != ':') {
+            return fail();
+        }
+
+        step();
+        return true;
+    }
+
     /// A member's name and the colon behind it. name: as string() has it.
     bool member(std::string_view &name, bool &escaped)
     {
@@ -99,16 +127,7 @@ public:
             return fail();
         }
 
-        if (!string(name, escaped)) {
-            return false;
-        }
-
-        if (peek() != ':') {
-            return fail();
-        }
-
-        step();
-        return true;
+        return string(name, escaped) && colon();
     }
 
     /// From an opening bracket to behind the one that closes it. depth: how
@@ -127,7 +146,8 @@ public:
 private:
     static bool is_space(char c)
     {
-        return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+        return c <= ' '
+               && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
     }
 
     static bool is_plain(char c)
@@ -141,26 +161,36 @@ private:
     /// backslash, a control character, a part of what is not ASCII.
     const char *plain_end(const char *p) const
     {
-        constexpr std::uint64_t ones = UINT64_C(0x0101010101010101);
-        constexpr std::uint64_t high = ones << 7;
+        // Most strings are short.
+        if (const char *found = odd_among_eight(p)) {
+            return found;
+        }
 
-        while (static_cast<std::size_t>(end_ - p) >= sizeof(std::uint64_t)) {
-            std::uint64_t eight;
-            std::memcpy(&eight, p, sizeof(eight));
+        // What the processor takes at once; gcc and clang have it for all.
+        using Bytes [[gnu::vector_size(16)]] = signed char;
+        using Words [[gnu::vector_size(16)]] = std::uint64_t;
 
-            // A byte below the limit borrows from its high bit. What borrows
-            // from a byte above it in the same word is such a byte too, so
-            // the lowest high bit is right.
-            std::uint64_t quote = eight ^ ones * '"';
-            std::uint64_t slash = eight ^ ones * '\\';
-            std::uint64_t odd = ((eight - ones * ' ') | (quote - ones)
-                                 | (slash - ones) | eight) & high;
+        while (static_cast<std::size_t>(end_ - p) >= sizeof(Bytes)) {
+            Bytes bytes;
+            std::memcpy(&bytes, p, sizeof(bytes));
 
-            if (odd != 0) {
-                return first_of(odd, p);
+            // Beyond ASCII they are negative.
+            auto odd = reinterpret_cast<Words>((bytes == '"')
+                | (bytes == '\\') | (bytes < ' '));
+
+            if ((odd[0] | odd[1]) != 0) {
+                break;
             }
 
-            p += sizeof(eight);
+            p += sizeof(bytes);
+        }
+
+        while (static_cast<std::size_t>(end_ - p) >= sizeof(std::uint64_t)) {
+            if (const char *found = odd_among_eight(p)) {
+                return found;
+            }
+
+            p += sizeof(std::uint64_t);
         }
 
         while (p != end_ && is_plain(*p)) {
@@ -170,8 +200,32 @@ private:
         return p;
     }
 
-    static const char *first_of(std::uint64_t odd, const char *p)
+    /// The same of eight bytes; nullptr: all are plain, or there are fewer.
+    const char *odd_among_eight(const char *p) const
     {
+        constexpr std::uint64_t ones = UINT64_C(0x0101010101010101);
+        constexpr std::uint64_t high = ones << 7;
+
+        std::uint64_t eight;
+
+        if (static_cast<std::size_t>(end_ - p) < sizeof(eight)) {
+            return nullptr;
+        }
+
+        std::memcpy(&eight, p, sizeof(eight));
+
+        // A byte below the limit borrows from its high bit. What borrows from
+        // a byte above it in the same word is such a byte too, so the lowest
+        // high bit is right.
+        std::uint64_t quote = eight ^ ones * '"';
+        std::uint64_t slash = eight ^ ones * '\\';
+        std::uint64_t odd = ((eight - ones * ' ') | (quote - ones)
+                             | (slash - ones) | eight) & high;
+
+        if (odd == 0) {
+            return nullptr;
+        }
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
         return p + (__builtin_ctzll(odd) >> 3);
 #else
