@@ -16,7 +16,7 @@ void destroy_context(void *data)
 }
 
 RequestContext::RequestContext(ngx_http_request_t *request)
-    : r(request), conf(location_conf(request)), memory(request->pool)
+    : r(request), conf(location_conf(request))
 {
     request_id = request_id_of(r,
         static_cast<ngx_uint_t>(main_conf(r)->request_id_index));
@@ -45,6 +45,10 @@ RequestContext::~RequestContext()
 
     if (front != nullptr) {
         front->~Front();
+    }
+
+    if (read_buffer != nullptr) {
+        give_recycled(read_buffer, read_buffer_size);
     }
 }
 
