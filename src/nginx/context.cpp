@@ -3,6 +3,7 @@
 #include "core/keys/wipe.hpp"
 #include "core/openai/error.hpp"
 #include "nginx/metrics.hpp"
+#include "nginx/request_id.hpp"
 
 namespace gw::ngx {
 
@@ -16,15 +17,10 @@ void destroy_context(void *data)
 }
 
 RequestContext::RequestContext(ngx_http_request_t *request)
-    : r(request), conf(location_conf(request)), memory(request->pool)
+    : r(request), conf(location_conf(request))
 {
-    auto *mcf = main_conf(r);
-    ngx_http_variable_value_t *id = ngx_http_get_indexed_variable(r,
-        static_cast<ngx_uint_t>(mcf->request_id_index));
-
-    if (id != nullptr && !id->not_found) {
-        request_id = {reinterpret_cast<char *>(id->data), id->len};
-    }
+    request_id = request_id_of(r,
+        static_cast<ngx_uint_t>(main_conf(r)->request_id_index));
 }
 
 RequestContext::~RequestContext()
@@ -51,6 +47,10 @@ RequestContext::~RequestContext()
 
     if (front != nullptr) {
         front->~Front();
+    }
+
+    if (read_buffer != nullptr) {
+        give_recycled(read_buffer, read_buffer_size);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "nginx/conf.hpp"
 #include "nginx/framing.hpp"
 #include "nginx/glue.hpp"
+#include "nginx/request_memory.hpp"
 #include "nginx/signatures.hpp"
 #include "nginx/zone.hpp"
 
@@ -111,7 +112,7 @@ struct RequestContext {
 
     ngx_http_request_t *r;
     LocationConf *conf;
-    PoolMemory memory;
+    RequestMemory memory;
 
     // who and what
     ngx_str_t request_line{};       // before ?key= was hidden in it
@@ -148,6 +149,8 @@ struct RequestContext {
     off_t body_size = 0;
     ngx_http_status_t status{};     // parser state
     Framing framing;
+    void *read_buffer = nullptr;    // of u->buffer; recycled
+    std::size_t read_buffer_size = 0;
     HeldBody held;
     std::optional<std::int64_t> retry_after_ms;     // the header's
     std::string content_type;       // the header's

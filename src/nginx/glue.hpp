@@ -5,7 +5,6 @@
 
 #include <cstring>
 #include <exception>
-#include <memory_resource>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -40,38 +39,6 @@ inline ngx_str_t copy(ngx_pool_t *pool, std::string_view s)
     data[s.size()] = '\0';
     return {s.size(), data};
 }
-
-/// A pool as C++ knows memory. ngx_pfree() gives large blocks back and ignores
-/// small ones.
-class PoolMemory final : public std::pmr::memory_resource {
-public:
-    explicit PoolMemory(ngx_pool_t *pool) : pool_(pool) {}
-
-private:
-    void *do_allocate(std::size_t size, std::size_t align) override
-    {
-        void *p = align <= NGX_ALIGNMENT ? ngx_palloc(pool_, size)
-                                         : ngx_pmemalign(pool_, size, align);
-        if (p == nullptr) {
-            throw std::bad_alloc();
-        }
-
-        return p;
-    }
-
-    void do_deallocate(void *p, std::size_t, std::size_t) override
-    {
-        ngx_pfree(pool_, p);
-    }
-
-    bool do_is_equal(
-        const std::pmr::memory_resource &other) const noexcept override
-    {
-        return this == &other;
-    }
-
-    ngx_pool_t *pool_;
-};
 
 /// An object that lives and dies with the pool. nullptr: out of memory.
 template <typename T, typename... Args>

@@ -175,6 +175,34 @@ void settle_usage(RequestContext *ctx)
     }
 }
 
+/// What upstream.c would take from the request's pool, and with it from the
+/// heap. Its lists of header fields it makes then too; they stay empty here,
+/// where header fields are read otherwise.
+ngx_int_t give_read_buffer(RequestContext *ctx)
+{
+    ngx_http_upstream_t *u = ctx->r->upstream;
+    std::size_t size = ctx->conf->upstream.buffer_size;
+
+    // A request that has waited for a key comes here again.
+    if (ctx->read_buffer == nullptr) {
+        ctx->read_buffer = take_recycled(size);
+        ctx->read_buffer_size = size;
+    }
+
+    if (ctx->read_buffer == nullptr) {
+        return NGX_ERROR;
+    }
+
+    u->buffer.start = static_cast<u_char *>(ctx->read_buffer);
+    u->buffer.pos = u->buffer.start;
+    u->buffer.last = u->buffer.start;
+    u->buffer.end = u->buffer.start + size;
+    u->buffer.temporary = 1;
+    u->buffer.tag = u->output.tag;
+
+    return NGX_OK;
+}
+
 void finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 {
     guarded(r->connection->log, 0, [&]() -> int {
@@ -310,6 +338,10 @@ ngx_int_t start_upstream(RequestContext *ctx)
     u->input_filter_init = start_body;
     u->input_filter = filter_body;
     u->input_filter_ctx = ctx;
+
+    if (give_read_buffer(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     ctx->out.emplace(r->pool, &u->free_bufs, u->output.tag);
     start_keep_alive(ctx);

@@ -437,7 +437,7 @@ TEST(JsonReader, AnErrorSaysWhereAndQuotesNothing)
     EXPECT_EQ(Reading("{\"a\":\"secret").result.error().message,
         "invalid JSON: it ends unfinished at byte 12");
     EXPECT_EQ(Reading("{\"a\":secret}").result.error().message,
-        "invalid JSON at byte 6");
+        "invalid JSON at byte 5");
 }
 
 TEST(JsonReader, RefusesInvalidUtf8WhereverItStands)

@@ -136,18 +136,19 @@ std::int64_t days_from_date(std::int64_t year, int month, int day)
 
 std::int64_t year_of(std::int64_t days)
 {
-    // Off by one at most around New Year, in either direction.
-    std::int64_t year = 1970 + divide_down(days * 400, 146097);
+    // The way back: years from March to March, of which the last day of every
+    // fourth, hundredth and four hundredth is one more or less.
+    days += 719468;
 
-    while (days_from_date(year + 1, 1, 1) <= days) {
-        ++year;
-    }
+    std::int64_t era = divide_down(days, 146097);
+    std::int64_t day_of_era = days - era * 146097;
+    std::int64_t year_of_era = (day_of_era - day_of_era / 1460
+        + day_of_era / 36524 - day_of_era / 146096) / 365;
+    std::int64_t day_of_year = day_of_era - (365 * year_of_era
+        + year_of_era / 4 - year_of_era / 100);
+    constexpr std::int64_t days_to_new_year = 306;
 
-    while (days_from_date(year, 1, 1) > days) {
-        --year;
-    }
-
-    return year;
+    return era * 400 + year_of_era + (day_of_year >= days_to_new_year);
 }
 
 // The first Sunday on or after a date; day 0 of the epoch was a Thursday.

@@ -53,6 +53,31 @@ public:
         }
     }
 
+    /// "NAME": with a comma before it, or none.
+    void append_member(bool comma, std::string_view name)
+    {
+        constexpr std::size_t around = 4;
+
+        if (static_cast<std::size_t>(end_ - position_)
+            < name.size() + around)
+        {
+            append(comma ? std::string_view(",\"") : std::string_view("\""));
+            append(name);
+            append(std::string_view("\":"));
+            return;
+        }
+
+        char *p = position_;
+        *p = ',';
+        p += comma;
+        *p++ = '"';
+        std::memcpy(p, name.data(), name.size());
+        p += name.size();
+        *p++ = '"';
+        *p++ = ':';
+        position_ = p;
+    }
+
     void append_number(std::int64_t number)
     {
         char digits[24];

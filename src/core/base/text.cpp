@@ -209,7 +209,9 @@ std::string_view trim(std::string_view text)
 
 bool iequals(std::string_view a, std::string_view b)
 {
-    if (a.size() != b.size()) {
+    // Names of header fields: most differ in their first letter.
+    if (a.size() != b.size() || (!a.empty() && ((a[0] ^ b[0]) & ~0x20) != 0))
+    {
         return false;
     }
 
@@ -248,6 +250,10 @@ bool glob_match(std::string_view pattern, std::string_view text)
         if (p < pattern.size() && pattern[p] == '*') {
             star = p++;
             star_text = t;
+
+            if (p == pattern.size()) {
+                return true;
+            }
 
         } else if (p < pattern.size()
                    && (pattern[p] == '?' || pattern[p] == text[t]))

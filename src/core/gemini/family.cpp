@@ -3,6 +3,7 @@
 
 #include "core/base/text.hpp"
 
+#include <array>
 #include <cstddef>
 
 namespace gw::gemini {
@@ -106,22 +107,56 @@ constexpr std::size_t row_count = sizeof(table) / sizeof(table[0]);
 
 static_assert(table[row_count - 1].patterns == "*");
 
-bool matches(std::string_view patterns, std::string_view model)
+constexpr std::string_view common_beginning = "gemini-";
+
+/// One of a row's patterns. What nearly all names begin with is compared once
+/// for all of them.
+struct Pattern {
+    std::string_view rest;          // behind common_beginning, if it has that
+    bool common = false;
+    std::size_t row = 0;
+};
+
+constexpr std::size_t count_patterns()
 {
-    for (;;) {
-        std::size_t comma = patterns.find(',');
+    std::size_t count = row_count;
 
-        if (glob_match(patterns.substr(0, comma), model)) {
-            return true;
+    for (const Row &row : table) {
+        for (char c : row.patterns) {
+            count += c == ',';
         }
-
-        if (comma == std::string_view::npos) {
-            return false;
-        }
-
-        patterns.remove_prefix(comma + 1);
     }
+
+    return count;
 }
+
+constexpr auto split_patterns()
+{
+    std::array<Pattern, count_patterns()> patterns{};
+    std::size_t filled = 0;
+
+    for (std::size_t i = 0; i < row_count; ++i) {
+        std::string_view rest = table[i].patterns;
+
+        for (bool more = true; more; /* void */) {
+            std::size_t comma = rest.find(',');
+            std::string_view one = rest.substr(0, comma);
+
+            more = comma != std::string_view::npos;
+            rest.remove_prefix(more ? comma + 1 : rest.size());
+
+            bool common = one.substr(0, common_beginning.size())
+                          == common_beginning;
+
+            patterns[filled++] = { common
+                ? one.substr(common_beginning.size()) : one, common, i };
+        }
+    }
+
+    return patterns;
+}
+
+constexpr auto patterns = split_patterns();
 
 constexpr std::string_view wrappings[] = {
     "publishers/google/models/", "models/", "google/", "gemini/"
@@ -162,9 +197,15 @@ bool ends_in_method(std::string_view model)
 
 const Family &family_of(std::string_view model)
 {
-    for (const Row &row : table) {
-        if (matches(row.patterns, model)) {
-            return row.family;
+    bool common = starts_with(model, common_beginning);
+    std::string_view rest = common
+        ? model.substr(common_beginning.size()) : model;
+
+    for (const Pattern &pattern : patterns) {
+        if (pattern.common ? common && glob_match(pattern.rest, rest)
+                           : glob_match(pattern.rest, model))
+        {
+            return table[pattern.row].family;
         }
     }
 

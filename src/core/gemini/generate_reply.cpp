@@ -180,14 +180,14 @@ constexpr json::Field usage_fields[] = {
     count<&UsageMetadata::prompt_token_count>("promptTokenCount"),
     count<&UsageMetadata::candidates_token_count>("candidatesTokenCount"),
     count<&UsageMetadata::total_token_count>("totalTokenCount"),
-    count<&UsageMetadata::thoughts_token_count>("thoughtsTokenCount"),
     count<&UsageMetadata::cached_content_token_count>(
         "cachedContentTokenCount"),
-    count<&UsageMetadata::tool_use_prompt_token_count>(
-        "toolUsePromptTokenCount"),
     modalities<&UsageMetadata::prompt_audio_tokens>("promptTokensDetails"),
     modalities<&UsageMetadata::candidates_audio_tokens>(
         "candidatesTokensDetails"),
+    count<&UsageMetadata::tool_use_prompt_token_count>(
+        "toolUsePromptTokenCount"),
+    count<&UsageMetadata::thoughts_token_count>("thoughtsTokenCount"),
 };
 constexpr json::Shape usage_shape{usage_fields};
 
@@ -195,10 +195,10 @@ constexpr json::Field reply_fields[] = {
     json::list<&GenerateReply::candidates, Candidate, candidate_shape>(
         "candidates"),
     json::object<&GenerateReply::usage, usage_shape>("usageMetadata"),
-    json::object<&GenerateReply::prompt_feedback, feedback_shape>(
-        "promptFeedback"),
     json::string<&GenerateReply::model_version>("modelVersion"),
     json::string<&GenerateReply::response_id>("responseId"),
+    json::object<&GenerateReply::prompt_feedback, feedback_shape>(
+        "promptFeedback"),
     json::raw<&GenerateReply::error>("error"),
 };
 constexpr json::Shape reply_shape{reply_fields};

@@ -5,7 +5,10 @@
 
 #include "core/base/text.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace gw::gemini {
 
@@ -34,34 +37,8 @@ constexpr std::int64_t bytes_per_page = 50000;
 constexpr std::int64_t bytes_per_audio_token = 125;     // 4 kB/s, 32 tokens/s
 constexpr std::int64_t bytes_per_video_token = 1000;
 
-// No word is this long.
+// No word is this long. Its first bytes count as any.
 constexpr std::size_t dense_from = 64;
-
-bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-bool is_word(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || c == '+' || c == '/' || c == '-' || c == '_';
-}
-
-std::int64_t word_weight(std::string_view word)
-{
-    if (word.size() >= dense_from) {
-        return static_cast<std::int64_t>(word.size()) * per_dense;
-    }
-
-    std::int64_t weight = 0;
-
-    for (char c : word) {
-        weight += is_digit(c) ? per_digit : per_letter;
-    }
-
-    return weight;
-}
 
 /// The weight of the escape at the front, and its size. An escape stands for
 /// one character; \uXXXX for one that is rarely ASCII.
@@ -88,44 +65,81 @@ std::int64_t escape_weight(std::string_view text, std::size_t &size)
     }
 }
 
-/// Of a JSON string as it stands.
+/// Of one character, which is no escape; size: its bytes.
+std::int64_t character_weight(unsigned char first, std::size_t &size)
+{
+    size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    if (first < 0x80) {
+        return first >= '0' && first <= '9' ? per_digit : per_letter;
+    }
+
+    return size == 2 ? per_alphabetic
+        : size == 3 ? per_ideograph : per_symbol;
+}
+
+constexpr std::uint64_t every_byte = UINT64_C(0x0101010101010101);
+constexpr std::uint64_t high_bits = every_byte << 7;
+
+/// A high bit for each byte that is `value`, of bytes that are all ASCII.
+std::uint64_t equal(std::uint64_t bytes, char value)
+{
+    bytes ^= every_byte * static_cast<unsigned char>(value);
+
+    return ~(bytes + (high_bits - every_byte)) & high_bits;
+}
+
+/// How many of eight ASCII bytes are digits.
+std::int64_t digits_of(std::uint64_t bytes)
+{
+    // '0' … '9' are the bytes that reach 0x80 by the first sum and not by the
+    // second.
+    std::uint64_t digits = (bytes + every_byte * (0x80 - '0'))
+        & ~(bytes + every_byte * (0x7f - '9')) & high_bits;
+
+    return static_cast<std::int64_t>((digits >> 7) * every_byte >> 56);
+}
+
+/// Of a JSON string as it stands. Every request pays for this, so plain text
+/// is weighed by eights.
 std::int64_t text_weight(std::string_view text)
 {
+    constexpr std::size_t step = sizeof(std::uint64_t);
+
     std::int64_t weight = 0;
+    std::size_t run = 0;            // bytes since something ended a word
     std::size_t i = 0;
 
     while (i < text.size()) {
-        auto c = static_cast<unsigned char>(text[i]);
+        std::uint64_t eight = high_bits;
 
-        if (is_word(text[i])) {
-            std::size_t begin = i;
+        if (text.size() - i >= step) {
+            std::memcpy(&eight, text.data() + i, step);
+        }
 
-            while (i < text.size() && is_word(text[i])) {
-                ++i;
-            }
+        if ((eight & high_bits) == 0 && equal(eight, '\\') == 0) {
+            bool ends = equal(eight, ' ') != 0;
 
-            weight += word_weight(text.substr(begin, i - begin));
+            run = ends ? 0 : run + step;
+            weight += run >= dense_from
+                ? static_cast<std::int64_t>(step) * per_dense
+                : static_cast<std::int64_t>(step) * per_letter
+                      + digits_of(eight) * (per_digit - per_letter);
+            i += step;
+            continue;
+        }
 
-        } else if (c == '\\') {
+        run = 0;
+
+        // To the end of the eight, or of the text.
+        for (std::size_t end = std::min(i + step, text.size()); i < end;
+             /* void */)
+        {
             std::size_t size;
-            weight += escape_weight(text.substr(i), size);
+            weight += text[i] == '\\'
+                ? escape_weight(text.substr(i), size)
+                : character_weight(static_cast<unsigned char>(text[i]), size);
             i += size;
-
-        } else if (c < 0x80) {
-            weight += per_letter;
-            ++i;
-
-        } else if (c < 0xe0) {
-            weight += per_alphabetic;
-            i += 2;
-
-        } else if (c < 0xf0) {
-            weight += per_ideograph;
-            i += 3;
-
-        } else {
-            weight += per_symbol;
-            i += 4;
         }
     }
 

@@ -1,4 +1,4 @@
-// SAX over yajl, driven by tables: each wire type has a Shape that says which
+// SAX driven by tables: each wire type has a Shape that says which
 // member takes which name, and everything else is skipped without a trace.
 //
 //     constexpr json::Field message_fields[] = {
@@ -127,7 +127,6 @@ public:
     std::string path() const;
 
 private:
-    friend struct Callbacks;
     struct State;
 
     Arena &arena_;

@@ -21,10 +21,8 @@ public:
 
     Writer &key(std::string_view name)
     {
-        separate();
-        out_.append('"');
-        out_.append(name);
-        out_.append(std::string_view("\":", 2));
+        out_.append_member(need_comma_ && !pending_value_, name);
+        need_comma_ = true;
         pending_value_ = true;
         return *this;
     }

@@ -4,10 +4,8 @@
 #include "core/base/text.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 namespace gw::keys {
@@ -28,23 +26,6 @@ std::uint64_t word_of(const Digest &digest, std::size_t from)
 bool equal(const Digest &a, const Digest &b)
 {
     return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-int digit_of(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-
-    return -1;
 }
 
 std::string name_of(const Digest &digest)
@@ -77,44 +58,6 @@ std::string_view bearer_of(std::string_view authorization)
     return trim(authorization.substr(scheme.size()));
 }
 
-}
-
-Digest digest_of(std::string_view secret)
-{
-    Digest digest{};
-    unsigned int size = 0;
-
-    // It fails for want of memory only.
-    if (EVP_Digest(secret.data(), secret.size(), digest.data(), &size,
-                   EVP_sha256(), nullptr) != 1
-        || size != digest.size())
-    {
-        throw std::bad_alloc();
-    }
-
-    return digest;
-}
-
-std::optional<Digest> digest_from_hex(std::string_view hex)
-{
-    Digest digest{};
-
-    if (hex.size() != 2 * digest.size()) {
-        return std::nullopt;
-    }
-
-    for (std::size_t i = 0; i < digest.size(); ++i) {
-        int high = digit_of(hex[2 * i]);
-        int low = digit_of(hex[2 * i + 1]);
-
-        if (high < 0 || low < 0) {
-            return std::nullopt;
-        }
-
-        digest[i] = static_cast<unsigned char>(high << 4 | low);
-    }
-
-    return digest;
 }
 
 bool Client::may_use(std::string_view model) const
@@ -166,13 +109,13 @@ const Client *ClientSet::find_by_limit_id(std::uint64_t id) const
     return nullptr;
 }
 
-const Client *ClientSet::find(std::string_view token) const
+const Client *ClientSet::find(std::string_view token)
 {
     if (token.empty()) {
         return nullptr;
     }
 
-    Digest digest = digest_of(token);
+    Digest digest = digester_.of(token);
     auto [begin, end] = by_hash_.equal_range(word_of(digest, 0));
     const Client *found = nullptr;
 

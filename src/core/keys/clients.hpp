@@ -2,25 +2,16 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "core/keys/digest.hpp"
 #include "core/keys/window.hpp"
 
-#include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 namespace gw::keys {
-
-using Digest = std::array<unsigned char, 32>;
-
-/// SHA-256.
-Digest digest_of(std::string_view secret);
-
-/// 64 hex digits.
-std::optional<Digest> digest_from_hex(std::string_view hex);
 
 struct Client {
     Digest digest{};
@@ -45,7 +36,7 @@ public:
 
     /// nullptr: nobody. The pointer lives as long as the set, if nothing is
     /// added after it.
-    const Client *find(std::string_view token) const;
+    const Client *find(std::string_view token);
 
     /// By Client::limit_id(); nullptr: nobody.
     const Client *find_by_limit_id(std::uint64_t id) const;
@@ -54,6 +45,7 @@ public:
     const std::vector<Client> &clients() const { return clients_; }
 
 private:
+    Digester digester_;
     std::vector<Client> clients_;
     std::unordered_multimap<std::uint64_t, std::size_t> by_hash_;
 };

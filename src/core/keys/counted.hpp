@@ -60,8 +60,8 @@ inline std::uint64_t day_at(std::int64_t now_ms)
 /// or two workers could each pass the limit across a slot's edge.
 inline bool in_window(std::uint64_t slot, std::uint64_t now)
 {
-    return slot + MinuteWindow::slots > now
-        && slot < now + MinuteWindow::slots;
+    return slot - now + (MinuteWindow::slots - 1)
+        < 2 * MinuteWindow::slots - 1;
 }
 
 /// The day a count goes to: a worker still before midnight does not set back

@@ -3,7 +3,7 @@
 #include "core/keys/pool.hpp"
 
 #include "core/base/text.hpp"
-#include "core/keys/clients.hpp"
+#include "core/keys/digest.hpp"
 #include "core/keys/mix.hpp"
 #include "core/keys/regions.hpp"
 #include "core/keys/wipe.hpp"

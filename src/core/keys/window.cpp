@@ -121,9 +121,7 @@ std::int64_t MinuteWindow::sum(std::int64_t now_ms) const
     for (const Word &word : slot) {
         InSlot counted = InSlot::of(word.load());
 
-        if (in_window(counted.period, now)) {
-            total += counted.count;
-        }
+        total += in_window(counted.period, now) ? counted.count : 0;
     }
 
     return total;

@@ -5,7 +5,7 @@
 #include "core/account/token_reply.hpp"
 #include "core/base/base64url.hpp"
 #include "core/base/text.hpp"
-#include "core/keys/clients.hpp"
+#include "core/keys/digest.hpp"
 #include "core/share/codec.hpp"
 
 #include <openssl/crypto.h>
