@@ -123,13 +123,13 @@ class Printer:
 
     def row(self, result):
         self.results.append(result)
-        line = table.text_row(result.cells())
-        print(line, flush=True,
-              file=sys.stderr if self.as_markdown else sys.stdout)
+        lines = [table.text_row(result.cells())]
 
-        for limit in result.limits:
-            print(f"    at the limit: {limit}", flush=True,
-                  file=sys.stderr if self.as_markdown else sys.stdout)
+        if result.limits:
+            lines.append("    " + result.limit())
+
+        print("\n".join(lines), flush=True,
+              file=sys.stderr if self.as_markdown else sys.stdout)
 
     def end(self):
         if self.results and self.as_markdown:

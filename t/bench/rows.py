@@ -102,9 +102,9 @@ def held(setup, pace, streams, ramp_ms, rounds, connections):
         load = Load(setup, path, "stream")
 
         with setup.start(kind, connections=connections) as server:
-            load_idle = server.memory()
+            idle = server.memory()
             measured = load.hold(server, streams, ramp_ms)
-            measured.each = (measured.memory - load_idle) / streams
+            measured.each = (measured.memory - idle) / max(1, measured.open)
 
         return measured
 

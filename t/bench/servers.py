@@ -1,5 +1,6 @@
 """The mock upstream, and nginx with and without the module."""
 
+import contextlib
 import http.client
 import os
 import random
@@ -95,6 +96,7 @@ events {{ worker_connections {connections}; }}
 access_log off;
 keepalive_requests 1000000000;
 client_max_body_size 64m;
+client_body_buffer_size 8m;
 {temporary}
 """
     return main, http_block
@@ -203,9 +205,12 @@ class Server:
             file.write(f"{main}\nhttp {{\n{http_block}}}\n")
 
         self.has_worker = master
-        self.process = processes.start(
-            [*prefix, setup.nginx, "-p", f"{folder}/", "-c", "nginx.conf",
-             "-e", f"{folder}/error.log"], processes.cores()[0])
+
+        with open(f"{folder}/stderr", "wb") as stderr:
+            self.process = processes.start(
+                [*prefix, setup.nginx, "-p", f"{folder}/", "-c", "nginx.conf",
+                 "-e", f"{folder}/error.log"], processes.cores()[0],
+                stderr=stderr)
 
         try:
             processes.wait_until("nginx", self.is_up, self.process,
@@ -224,8 +229,14 @@ class Server:
                 and all(listens(port) for port in self.ports.values()))
 
     def log(self):
-        with open(f"{self.folder}/error.log", encoding="utf-8") as file:
-            return file.read()[-2000:]
+        text = ""
+
+        for name in "stderr", "error.log":
+            with contextlib.suppress(OSError), \
+                    open(f"{self.folder}/{name}", encoding="utf-8") as file:
+                text += file.read()[-2000:]
+
+        return text
 
     def cpu(self):
         return processes.cpu_of(self.worker)

@@ -4,8 +4,8 @@
 //   stream_load loop PORT REQUEST EVENTS SECONDS
 //
 // hold opens STREAMS streams, each on a connection of its own, evenly over
-// RAMP_MS, and reads them to their ends; it says "open" once each has its
-// first token and while none has ended.  loop asks for one stream after
+// RAMP_MS, and reads them to their ends; once each has its first token it says
+// "open" and how many have not ended yet.  loop asks for one stream after
 // another on one connection.  REQUEST is a file with a request as it goes over
 // the wire; an answer is right with status 200, at least EVENTS events, and
 // the last chunk.  Then come the times to the first token, from the request's
@@ -225,10 +225,8 @@ Times hold(int port, const std::string &request, std::size_t events,
 
             stream.read(events);
 
-            if (!had_begun && stream.first_us() >= 0 && ++begun == streams
-                && times.first_us.empty())
-            {
-                std::puts("open");
+            if (!had_begun && stream.first_us() >= 0 && ++begun == streams) {
+                std::printf("open %zu\n", streams - times.first_us.size());
                 std::fflush(stdout);
             }
 

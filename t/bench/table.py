@@ -18,7 +18,8 @@ class Result:
         self.right = right
         self.how = how
         self.target = target
-        self.limits = sorted({limit for limit in limits if limit})
+        self.measured = len(limits)
+        self.limits = [limit for limit in limits if limit]
 
     def compared(self):
         if self.how == RATIO:
@@ -66,6 +67,14 @@ class Result:
 
         return f"{self.cost(min(values))} .. {self.cost(max(values))}"
 
+    def limit(self):
+        """What stood in the way of measuring, in how many measurements."""
+        if not self.limits:
+            return None
+
+        return (f"in {len(self.limits)} of {self.measured} measurements"
+                f" {self.limits[-1]}")
+
     def cells(self):
         return [self.title,
                 self.written(statistics.median(self.left)),
@@ -92,7 +101,7 @@ def text_row(cells):
 
 def markdown(head, results):
     def row(cells):
-        return "| " + " | ".join(cells) + " |"
+        return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"
 
     lines = [row(head), row(["---"] + ["---:"] * (len(head) - 2) + ["---"])]
 
@@ -100,4 +109,10 @@ def markdown(head, results):
         lines.append(row([cell.replace("<=", "≤").replace(" x", " ×")
                           for cell in result.cells()]))
 
-    return "\n".join(lines).replace("|  |", "| |")
+    notes = [f"{result.title}: {result.limit()}." for result in results
+             if result.limits]
+
+    if notes:
+        lines += ["", *notes]
+
+    return "\n".join(lines)
