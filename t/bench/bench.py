@@ -18,6 +18,10 @@ import verify
 from processes import Failure
 
 
+# of README.md, where the tables stand
+BETWEEN = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+
+
 class Setup:
     """What all rows share: what is installed, the servers, how long."""
 
@@ -107,35 +111,47 @@ def number(name, otherwise):
 
 
 class Printer:
-    """Rows as they come, or, as Markdown, tables at the end."""
+    """Rows as they come; as Markdown, tables at the end, and rows meanwhile
+    on stderr."""
 
     def __init__(self, as_markdown):
-        self.as_markdown = as_markdown
-        self.results = []
-        self.head = None
+        self.live = sys.stderr if as_markdown else sys.stdout
+        self.tables = []                # head and results of each
 
     def begin(self, head):
-        self.end()
-        self.head = head
-
-        if not self.as_markdown:
-            print("\n" + table.text_row(head), flush=True)
+        self.tables.append((head, []))
+        print("\n" + table.text_row(head), file=self.live, flush=True)
 
     def row(self, result):
-        self.results.append(result)
+        self.tables[-1][1].append(result)
         lines = [table.text_row(result.cells())]
 
         if result.limits:
             lines.append("    " + result.limit())
 
-        print("\n".join(lines), flush=True,
-              file=sys.stderr if self.as_markdown else sys.stdout)
+        print("\n".join(lines), file=self.live, flush=True)
 
-    def end(self):
-        if self.results and self.as_markdown:
-            print("\n" + table.markdown(self.head, self.results))
+    def markdown(self, machine):
+        return "\n\n".join(
+            [machine, *(table.markdown(*each) for each in self.tables)])
 
-        self.results = []
+
+def refresh(text):
+    """Puts the tables into README.md."""
+    path = os.path.join(os.path.dirname(__file__), "../../README.md")
+
+    with open(path, encoding="utf-8") as file:
+        readme = file.read()
+
+    begin, end = BETWEEN
+    before, found, rest = readme.partition(begin)
+    after = rest.partition(end)[2]
+
+    if not found or not after:
+        raise Failure(f"README.md has no {begin} and {end}")
+
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def machine(setup):
@@ -178,17 +194,31 @@ def measure(setup, names, printer):
                 printer.row(result)
 
 
-def count(setup, printer):
+def count(setup, printer, required):
     if not counts.there():
-        raise Failure("instructions are counted with valgrind, which is not"
-                      " there: scripts/install-deps bench")
+        text = ("instructions are counted with valgrind, which is not there:"
+                " scripts/install-deps bench")
+
+        if required:
+            raise Failure(text)
+
+        print(text, file=sys.stderr)
+        return
 
     folder = f"{setup.folder}/profile"
     os.makedirs(folder)
-    printer.begin(table.header("proxy_pass", "module"))
-    counts.requests(setup, folder, 20 if setup.quick else 100, printer.row)
-    printer.begin(table.header("10 keys", "10,000 keys"))
-    printer.row(counts.choice(setup, folder))
+
+    with counts.started(setup, folder) as server:
+        printer.begin(table.header("proxy_pass", "module"))
+
+        for result in counts.against_nginx(setup, folder, server):
+            printer.row(result)
+
+        printer.begin(table.header("the one", "the other"))
+
+        for result in counts.against_itself(setup, folder, server):
+            printer.row(result)
+
     print(f"\nprofiles: callgrind_annotate {folder}/*.callgrind",
           file=sys.stderr)
 
@@ -201,6 +231,7 @@ def main():
     parser.add_argument("--folder", required=True)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--refresh", action="store_true")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     setup = None
@@ -210,16 +241,20 @@ def main():
             ["counts"] if options.profile
             else os.environ.get("BENCH_ROWS", "").replace(",", " ").split())
         setup = Setup(options)
-        printer = Printer(options.markdown)
-        print(machine(setup))
+        printer = Printer(options.markdown or options.refresh)
+        what = machine(setup)
+        print(what, file=printer.live, flush=True)
 
         if names != ["counts"]:
             measure(setup, names, printer)
 
         if "counts" in names:
-            count(setup, printer)
+            count(setup, printer, required=options.profile)
 
-        printer.end()
+        if options.refresh:
+            refresh(printer.markdown(what))
+        elif options.markdown:
+            print(printer.markdown(what))
     except Failure as failure:
         sys.exit(f"bench: {failure}")
     except KeyboardInterrupt:

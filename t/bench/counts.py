@@ -5,6 +5,7 @@ costs shows here first.  Each count leaves its profile for
 callgrind_annotate.  Only what runs outside the kernel is counted.
 """
 
+import contextlib
 import http.client
 import os
 import re
@@ -13,7 +14,7 @@ import subprocess
 
 import payloads
 from processes import Failure
-from rows import CHAT, MODEL
+from rows import AS_MUCH, CHAT, MODEL
 from table import Result
 
 WARM = 10
@@ -88,18 +89,41 @@ def counted(server, folder, name, port, path, body, times):
     return instructions_of(profile) / times
 
 
-def requests(setup, folder, times, say):
+@contextlib.contextmanager
+def started(setup, folder):
+    """nginx under callgrind, with a port for either side."""
     prefix = ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no",
               f"--callgrind-out-file={folder}/callgrind.out"]
 
     with setup.start("both", master=False, prefix=prefix) as server:
-        for name, title, body, plain, module in CASES:
-            values = [[counted(server, folder, f"{name}-{side}",
-                               server.ports[side], path, setup.body(body),
-                               times)]
-                      for side, path in (("plain", plain),
-                                         ("module", module))]
-            say(Result(title, "instructions", *values))
+        yield server
+
+
+def against_nginx(setup, folder, server):
+    """Of a quick run the first two alone, and fewer of them."""
+    cases, times = (CASES[:2], 20) if setup.quick else (CASES, 100)
+
+    for name, title, body, plain, module in cases:
+        values = [[counted(server, folder, f"{name}-{side}",
+                           server.ports[side], path, setup.body(body), times)]
+                  for side, path in (("plain", plain), ("module", module))]
+
+        yield Result(title, "instructions", *values)
+
+
+def against_itself(setup, folder, server):
+    """What may not grow, or only with its size."""
+    if not setup.quick:
+        yield Result(
+            "request with 1 and 4 MB of conversation", "instructions",
+            *([counted(server, folder, body, server.ports["module"], CHAT,
+                       setup.body(body), 10)]
+              for body in ("conversation", "conversation4")),
+            target=4 * AS_MUCH)
+
+    yield Result("choice of a key, 10 and 10,000", "instructions",
+                 [choices(setup, folder, 10, 1000)],
+                 [choices(setup, folder, 10000, 1000)], target=AS_MUCH)
 
 
 def choices(setup, folder, keys, times):
@@ -115,9 +139,3 @@ def choices(setup, folder, keys, times):
         return instructions_of(profile)
 
     return (all_of(3 * times) - all_of(times)) / (2 * times)
-
-
-def choice(setup, folder):
-    return Result("choice of a key", "instructions",
-                  [choices(setup, folder, 10, 1000)],
-                  [choices(setup, folder, 10000, 1000)])
