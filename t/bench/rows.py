@@ -198,8 +198,10 @@ def row_clients(setup):
 
 def row_choice(setup):
     """The choice alone, without a request around it."""
-    output = subprocess.run([setup.choose_bench], check=True, text=True,
-                            stdout=subprocess.PIPE).stdout
+    choices = "500" if setup.quick else "5000"
+    output = subprocess.run(
+        [setup.choose_bench, "10", "10000", choices], check=True, text=True,
+        stdout=subprocess.PIPE).stdout
     results = []
 
     for name in "headroom", "headroom,quotas":
@@ -207,7 +209,7 @@ def row_choice(setup):
             rf"^{name} +(\d+) ns +(\d+) ns", output, re.M).groups()
         results.append(Result(
             f"choice of a key, 10 and 10,000, {name}", "seconds",
-            [int(few) / 1e9], [int(many) / 1e9], target=2 * AS_MUCH))
+            [int(few) / 1e9], [int(many) / 1e9]))
 
     return results
 
