@@ -170,6 +170,7 @@ def machine(setup):
     return (f"{model.group(1) if model else os.uname().machine},"
             f" {os.cpu_count()} cores, Linux {kernel},"
             f" {version.rpartition(' ')[2]}; {where};"
+            f" load average before {os.getloadavg()[0]:.1f};"
             f" rounds: {setup.rounds}, of {setup.seconds} s;"
             f" {time.strftime('%Y-%m-%d')}")
 
