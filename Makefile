@@ -98,6 +98,10 @@ asan: ## all but the clients under AddressSanitizer and UBSan
 bench: ## what the module costs against nginx's own proxy_pass
 	+@scripts/bench
 
+.PHONY: bench-profile
+bench-profile: ## its instructions, counted; profiles in build/bench/profile
+	+@scripts/bench --profile
+
 .PHONY: install
 install: module ## copy the module into nginx's modules path (DESTDIR=)
 	@scripts/install
@@ -160,15 +164,20 @@ $(OBJECTS)/%.o: %.cpp $(OBJECTS)/flags
 .PHONY: check-keys-tool
 check-keys-tool: build/error_class ## what scripts/check-keys asks
 
-# What one choice costs, for scripts/bench.
-.PHONY: choose-bench
-choose-bench: build/choose_bench
+# What scripts/bench measures with.
+.PHONY: bench-tools
+bench-tools: build/choose_bench build/stream_mock build/stream_load
 
 build/choose_bench: $(OBJECTS)/t/bench/choose_bench.o $(core_archive)
+build/stream_mock: $(OBJECTS)/t/bench/stream_mock.o
+build/stream_load: $(OBJECTS)/t/bench/stream_load.o
+
+build/choose_bench build/stream_mock build/stream_load:
 	@echo '  LINK $@'
 	@$(CXX) $(sanitize_flags) -o $@ $^ $(LIBRARIES)
 
--include $(OBJECTS)/t/bench/choose_bench.d
+-include $(patsubst %,$(OBJECTS)/t/bench/%.d, \
+    choose_bench stream_mock stream_load)
 
 build/error_class: $(OBJECTS)/src/tools/error_class.o $(core_archive)
 	@echo '  LINK $@'
