@@ -1,6 +1,6 @@
 #include "core/keys/resources.hpp"
 
-#include "core/keys/clients.hpp"
+#include "core/keys/digest.hpp"
 #include "core/keys/mix.hpp"
 
 #include <algorithm>
