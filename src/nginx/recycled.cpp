@@ -6,8 +6,8 @@ namespace gw::ngx {
 
 namespace {
 
-// Arenas begin with 4 KB and double, read buffers are of a few pages.
-constexpr unsigned least_bits = 12;
+// Arenas begin with 2 KB and double, read buffers are of a few pages.
+constexpr unsigned least_bits = 11;
 constexpr unsigned most_bits = 16;
 constexpr std::size_t most_kept_bytes = 1024 * 1024;   // of one size
 

@@ -19,7 +19,7 @@ namespace gw {
 /// for memory once.
 class Arena {
 public:
-    static constexpr std::size_t first_block = 4096;
+    static constexpr std::size_t first_block = 2048;
 
     explicit Arena(std::pmr::memory_resource *upstream,
         std::size_t limit = std::size_t{1} << 30)

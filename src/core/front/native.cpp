@@ -8,6 +8,7 @@
 #include "core/openai/error.hpp"
 #include "core/translate/finish.hpp"
 
+#include <cstring>
 #include <optional>
 
 namespace gw::front {
@@ -65,6 +66,42 @@ bool costs_tokens(Operation operation)
     return operation != Operation::count_tokens
            && operation != Operation::compute_tokens
            && operation != Operation::fetch_predict_operation;
+}
+
+/// Of a stream that is under way so many events go by unread, but for a glance:
+/// what they say of usage the next one says again, with more in it. Should the
+/// client leave, this many are missing.
+constexpr int most_unread = 8;
+
+/// Whether an event has what a stream does not say again. A member's name stands
+/// in quotes; quotes in a text have a backslash before them, and then no name
+/// ends like this.
+bool says_more(std::string_view event)
+{
+    constexpr std::string_view names[] = {
+        "finishReason\"", "functionCall\"", "error\"", "promptFeedback\""
+    };
+
+    const char *end = event.data() + event.size();
+    const char *p = event.data();
+
+    while ((p = static_cast<const char *>(std::memchr(p, '"',
+                static_cast<std::size_t>(end - p)))) != nullptr)
+    {
+        ++p;
+
+        if (p != end && (*p == 'f' || *p == 'e' || *p == 'p')) {
+            std::string_view rest(p, static_cast<std::size_t>(end - p));
+
+            for (std::string_view name : names) {
+                if (starts_with(rest, name)) {
+                    return true;
+                }
+            }
+        }
+    }
+
+    return false;
 }
 
 }
@@ -250,6 +287,7 @@ StreamState Native::finish(StreamEnd end, Output &out)
     std::string_view data;
 
     if (splitter_.finish(data) != sse::Splitter::Step::more) {
+        unread_ = most_unread;
         (void) take(data);
     }
 
@@ -318,6 +356,7 @@ void Native::start_over()
     state_ = StreamState::quiet;
     pending_.clear();
     empty_ = false;
+    unread_ = 0;
     has_upstream_error_ = false;
     upstream_error_ = {};
     error_text_.clear();
@@ -337,6 +376,13 @@ bool Native::take(std::string_view data)
         return true;
     }
 
+    if (state_ == StreamState::started && data.front() == '{'
+        && ++unread_ < most_unread && !says_more(data))
+    {
+        return true;
+    }
+
+    unread_ = 0;
     scratch_.reset();
     gemini::GenerateReply reply;
     bool read = data.front() == '{'

@@ -87,6 +87,7 @@ private:
     sse::Splitter splitter_;
     translate::StreamState state_ = translate::StreamState::quiet;
     std::string pending_;           // behind the last event that was passed
+    int unread_ = 0;                // events since the last that was read
     bool empty_ = false;
     bool has_upstream_error_ = false;
     gemini::UpstreamError upstream_error_;

@@ -3,6 +3,7 @@
 #include "core/json/tree.hpp"
 
 #include "core/base/text.hpp"
+#include "core/json/scanner.hpp"
 
 #include <cstring>
 
@@ -12,6 +13,31 @@ namespace {
 
 // Below this many members looking through them is faster than a table.
 constexpr std::size_t few = 16;
+
+// And comparing each with each.
+constexpr std::size_t very_few = 8;
+
+constexpr auto no_problem = Scanner::Problem::none;
+
+/// Whether a name may stand twice in it.
+bool has_doubled(const Node &node)
+{
+    if (node.type != Type::object || node.size > very_few) {
+        return node.type == Type::object;
+    }
+
+    for (const Node *one = node.first; one != nullptr; one = one->next) {
+        for (const Node *other = one->next; other != nullptr;
+             other = other->next)
+        {
+            if (one->key.raw == other->key.raw) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
 
 bool needs_no_escape(std::string_view text)
 {
@@ -27,53 +53,45 @@ bool needs_no_escape(std::string_view text)
 class TreeReader {
 public:
     TreeReader(std::string_view text, Arena &arena)
-        : text_(text), arena_(arena)
+        : scanner_(text), arena_(arena)
     {
     }
 
     Node *value();
 
 private:
-    char skip_to_token();
+    char next_token();
     String string();
+    void scalar(Node &node, char first);
     void children(Node &node, char closing);
     void drop_doubled(Node &object);
 
-    std::string_view text_;
+    Scanner scanner_;
     Arena &arena_;
-    std::size_t position_ = 0;
 };
 
 /// Past white space and separators; 0 at the end.
-char TreeReader::skip_to_token()
+char TreeReader::next_token()
 {
-    while (position_ < text_.size()
-           && std::strchr(" \t\r\n,:", text_[position_]) != nullptr)
-    {
-        ++position_;
+    char c = scanner_.peek();
+
+    while (c == ',' || c == ':') {
+        scanner_.step();
+        c = scanner_.peek();
     }
 
-    return position_ < text_.size() ? text_[position_] : '\0';
+    return c;
 }
 
 String TreeReader::string()
 {
-    std::size_t begin = ++position_;
-    bool escaped = false;
+    String found;
 
-    while (position_ < text_.size() && text_[position_] != '"') {
-        if (text_[position_] == '\\') {
-            escaped = true;
-            ++position_;
-        }
-
-        ++position_;
+    if (!scanner_.string(found.raw, found.escaped)) {
+        return {};
     }
 
-    String found(text_.substr(begin, position_ - begin), escaped);
-    ++position_;
-
-    if (escaped) {
+    if (found.escaped) {
         std::string_view plain = found.decode(arena_);
 
         if (needs_no_escape(plain)) {
@@ -86,19 +104,25 @@ String TreeReader::string()
 
 void TreeReader::children(Node &node, char closing)
 {
-    ++position_;
+    scanner_.step();
 
     for (;;) {
-        char c = skip_to_token();
+        char c = next_token();
 
-        if (c == closing || c == '\0') {
+        if (c == closing) {
+            scanner_.step();
             break;
         }
 
         String key;
 
-        if (node.type == Type::object) {
+        if (node.type == Type::object && c == '"') {
             key = string();
+        }
+
+        // A broken text is not read for ever.
+        if (scanner_.at_end() || scanner_.problem() != no_problem) {
+            break;
         }
 
         Node *child = value();
@@ -106,9 +130,7 @@ void TreeReader::children(Node &node, char closing)
         node.append(child);
     }
 
-    ++position_;
-
-    if (node.type == Type::object && node.size > 1) {
+    if (has_doubled(node)) {
         drop_doubled(node);
     }
 }
@@ -151,10 +173,41 @@ void TreeReader::drop_doubled(Node &object)
     }
 }
 
+void TreeReader::scalar(Node &node, char first)
+{
+    std::string_view letters;
+
+    switch (first) {
+
+    case '"':
+        node.type = Type::string;
+        node.string = string();
+        return;
+
+    case 't':
+    case 'f':
+        node.type = Type::boolean;
+        node.boolean = first == 't';
+        letters = node.boolean ? "true" : "false";
+        (void) scanner_.literal(letters);
+        break;
+
+    case 'n':
+        letters = "null";
+        (void) scanner_.literal(letters);
+        break;
+
+    default:
+        node.type = scanner_.number(letters) ? Type::number : Type::null;
+    }
+
+    node.string = String(letters);
+}
+
 Node *TreeReader::value()
 {
     Node *node = arena_.make<Node>();
-    char c = skip_to_token();
+    char c = next_token();
 
     if (c == '{') {
         node->type = Type::object;
@@ -164,19 +217,8 @@ Node *TreeReader::value()
         node->type = Type::array;
         children(*node, ']');
 
-    } else if (c == '"') {
-        node->type = Type::string;
-        node->string = string();
-
-    } else {
-        std::size_t begin = position_;
-        position_ = text_.find_first_of(" \t\r\n,]}", begin);
-        position_ = position_ < text_.size() ? position_ : text_.size();
-
-        node->string = String(text_.substr(begin, position_ - begin));
-        node->type = c == 't' || c == 'f' ? Type::boolean
-                   : c == 'n' || c == '\0' ? Type::null : Type::number;
-        node->boolean = c == 't';
+    } else if (!scanner_.at_end()) {
+        scalar(*node, c);
     }
 
     return node;

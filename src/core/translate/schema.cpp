@@ -400,37 +400,6 @@ bool may_be_object(const Node &root)
     return false;
 }
 
-/// Whether compact is what text is without the white space between tokens.
-bool same_but_for_space(std::string_view text, std::string_view compact)
-{
-    constexpr std::string_view space = " \t\r\n";
-    std::size_t at = 0;
-    bool in_string = false;
-    bool escape = false;
-
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (!in_string && space.find(text[i]) != std::string_view::npos) {
-            continue;
-        }
-
-        if (at == compact.size() || compact[at] != text[i]) {
-            return false;
-        }
-
-        if (in_string && text[i] == '\\') {
-            escape = !escape;
-
-        } else {
-            in_string = (text[i] == '"' && !escape) != in_string;
-            escape = false;
-        }
-
-        ++at;
-    }
-
-    return at == compact.size();
-}
-
 json::Raw convert(const json::Raw &schema, SchemaDialect dialect,
     bool parameters, Arena &arena)
 {
@@ -465,7 +434,7 @@ json::Raw convert(const json::Raw &schema, SchemaDialect dialect,
     }
 
     // A slice of the request costs nothing.
-    if (same_but_for_space(schema.text, out.view())) {
+    if (schema.text == out.view()) {
         return schema;
     }
 
