@@ -4,7 +4,7 @@
 #include "nginx/resources.hpp"
 #include "nginx/upstream.hpp"
 
-#include <charconv>
+#include <algorithm>
 
 namespace gw::ngx {
 
@@ -16,9 +16,12 @@ std::uint64_t half_of(std::string_view request_id, std::size_t from)
     constexpr std::size_t digits = 16;
     std::uint64_t number = 0;
 
-    if (request_id.size() >= from + digits) {
-        const char *start = request_id.data() + from;
-        std::from_chars(start, start + digits, number, 16);
+    for (char c : request_id.substr(std::min(from, request_id.size()),
+             digits))
+    {
+        number = number << 4
+                 | static_cast<std::uint64_t>(c <= '9' ? c - '0'
+                                                       : c - 'a' + 10);
     }
 
     return number;

@@ -85,7 +85,7 @@ std::int64_t divide_up(std::int64_t value, std::int64_t by)
     return value / by + (value % by != 0);
 }
 
-std::int64_t divide_down(std::int64_t value, std::int64_t by)
+constexpr std::int64_t divide_down(std::int64_t value, std::int64_t by)
 {
     return value / by - (value % by < 0);
 }
@@ -121,7 +121,7 @@ std::int64_t take_unit(std::string_view &text)
 
 // Days since 1970-01-01 of a date of the proleptic Gregorian calendar. The
 // year is counted from March, so that the leap day is its last.
-std::int64_t days_from_date(std::int64_t year, int month, int day)
+constexpr std::int64_t days_from_date(std::int64_t year, int month, int day)
 {
     year -= month <= 2;
 
@@ -152,7 +152,7 @@ std::int64_t year_of(std::int64_t days)
 }
 
 // The first Sunday on or after a date; day 0 of the epoch was a Thursday.
-std::int64_t sunday_from(std::int64_t days)
+constexpr std::int64_t sunday_from(std::int64_t days)
 {
     std::int64_t weekday = (days + 4) % 7;
 
@@ -165,16 +165,56 @@ std::int64_t sunday_from(std::int64_t days)
 
 // 15 U.S.C. 260a: from the second Sunday of March to the first of November,
 // both at two o'clock local time, which is 10:00 and 09:00 UTC.
+struct Summer {
+    std::int64_t begin = 0;         // Unix ms
+    std::int64_t end = 0;
+};
+
+constexpr Summer summer_of(std::int64_t year)
+{
+    return { sunday_from(days_from_date(year, 3, 8)) * ms_per_day
+                 + 10 * ms_per_hour,
+             sunday_from(days_from_date(year, 11, 1)) * ms_per_day
+                 + 9 * ms_per_hour };
+}
+
+// Every request asks for the day some times.
+constexpr std::int64_t first_known_year = 2020;
+constexpr std::size_t known_years = 64;
+
+constexpr auto known_summers()
+{
+    std::array<Summer, known_years> summers{};
+
+    for (std::size_t i = 0; i < known_years; ++i) {
+        summers[i] = summer_of(first_known_year
+                               + static_cast<std::int64_t>(i));
+    }
+
+    return summers;
+}
+
+constexpr auto summers = known_summers();
+
+Summer summer_at(std::int64_t now_ms)
+{
+    constexpr std::int64_t begin = days_from_date(first_known_year, 1, 1)
+                                   * ms_per_day;
+    constexpr std::int64_t ms_per_year = 146097 * ms_per_day / 400;
+
+    // Around New Year it may be the other year's: it is winter in both.
+    auto i = static_cast<std::uint64_t>(now_ms - begin) / ms_per_year;
+
+    return now_ms >= begin && i < known_years
+        ? summers[i] : summer_of(year_of(divide_down(now_ms, ms_per_day)));
+}
+
 std::int64_t pacific_offset(std::int64_t now_ms)
 {
-    std::int64_t year = year_of(divide_down(now_ms, ms_per_day));
-    std::int64_t begin = sunday_from(days_from_date(year, 3, 8)) * ms_per_day
-                         + 10 * ms_per_hour;
-    std::int64_t end = sunday_from(days_from_date(year, 11, 1)) * ms_per_day
-                       + 9 * ms_per_hour;
+    Summer summer = summer_at(now_ms);
 
-    return now_ms >= begin && now_ms < end ? -7 * ms_per_hour
-                                           : -8 * ms_per_hour;
+    return now_ms >= summer.begin && now_ms < summer.end
+        ? -7 * ms_per_hour : -8 * ms_per_hour;
 }
 
 struct Date {

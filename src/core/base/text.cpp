@@ -207,14 +207,8 @@ std::string_view trim(std::string_view text)
     return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
 }
 
-bool iequals(std::string_view a, std::string_view b)
+bool iequals_of_size(std::string_view a, std::string_view b)
 {
-    // Names of header fields: most differ in their first letter.
-    if (a.size() != b.size() || (!a.empty() && ((a[0] ^ b[0]) & ~0x20) != 0))
-    {
-        return false;
-    }
-
     for (std::size_t i = 0; i < a.size(); ++i) {
         if (lower(a[i]) != lower(b[i])) {
             return false;

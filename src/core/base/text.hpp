@@ -10,8 +10,14 @@ namespace gw {
 
 std::string_view trim(std::string_view text);
 
+/// The same for texts of one size.
+bool iequals_of_size(std::string_view a, std::string_view b);
+
 /// ASCII case only.
-bool iequals(std::string_view a, std::string_view b);
+inline bool iequals(std::string_view a, std::string_view b)
+{
+    return a.size() == b.size() && iequals_of_size(a, b);
+}
 bool starts_with(std::string_view text, std::string_view prefix);
 bool ends_with(std::string_view text, std::string_view suffix);
 

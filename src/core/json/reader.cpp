@@ -141,12 +141,15 @@ struct Reader::State {
     }
 
     bool run(const Shape &root, void *target);
-    bool value(char first);
-    bool next(char &first);
-    bool expected_name(Level &level);
+
+    // The loop's parts, each called from one place.
+    [[gnu::always_inline]] bool value(char first);
+    [[gnu::always_inline]] bool next(char &first);
+    [[gnu::always_inline]] bool expected_name(Level &level);
+    [[gnu::always_inline]] bool begin(Type type);
+    [[gnu::always_inline]] bool end();
+
     bool any_name(Level &level);
-    bool begin(Type type);
-    bool end();
     bool skip();
     bool scan_scalar(char first, Scalar &scalar, bool Field::*&takes);
     bool take_scalar(const Field &field, const Scalar &scalar,
