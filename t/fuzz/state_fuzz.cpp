@@ -32,7 +32,8 @@ public:
     Host() : pool(credentials(), {})
     {
         // Small: a run is mostly clearing this.
-        constexpr keys::Layout layout{16, 64, 16, 16, 64, 16, 64, 16, 16, 2};
+        constexpr keys::Layout layout{16, 64, 16, 16, 64, 16, 64, 16, 16, 16,
+            2};
         std::size_t size = (layout.bytes() + 63) / 64 * 64;
 
         memory_ = std::aligned_alloc(64, size);
