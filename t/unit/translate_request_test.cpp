@@ -285,8 +285,7 @@ TEST(TranslateRequest, AsksForTheAnswersForm)
         "json_schema":{"name":"x","strict":true,"schema":{ "type":"object",
         "title":"T" }}})"),
         R"({"responseMimeType":"application/json",)"
-        R"("responseJsonSchema":{ "type":"object",
-        "title":"T" }})");
+        R"("responseJsonSchema":{"type":"object","title":"T"}})");
     EXPECT_EQ(refusal(R"("response_format":{"type":"yaml"})", "m").param,
         "response_format.type");
     EXPECT_EQ(refusal(R"("response_format":{})", "m").param,

@@ -57,16 +57,23 @@ std::string strict_property(const std::string &schema)
     return property(schema, true);
 }
 
-TEST(JsonSchema, PassesAsItStoodWhatNeedsNoChange)
+TEST(JsonSchema, PassesWhatNeedsNoChangeButForSpace)
 {
-    const std::string schema = R"({ "description": "d", "type": "object",
-        "properties": {"a": {"type": "string", "enum": ["x", "y"]},
-        "b": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-        "c": {"type": "array", "items": {"$ref": "#/$defs/C"}}},
-        "required": ["a"], "additionalProperties": false,
-        "$defs": {"C": {"type": ["number", "null"], "minimum": 1}} })";
+    const std::string schema = R"({"description":"d","type":"object",)"
+        R"("properties":{"a":{"type":"string","enum":["x","y"]},)"
+        R"("b":{"anyOf":[{"type":"integer"},{"type":"null"}]},)"
+        R"("c":{"type":"array","items":{"$ref":"#/$defs/C"}}},)"
+        R"("required":["a"],"additionalProperties":false,)"
+        R"("$defs":{"C":{"type":["number","null"],"minimum":1}}})";
+    std::string spaced;
+
+    for (char c : schema) {
+        spaced += c;
+        spaced += c == ',' || c == ':' ? " " : "";
+    }
 
     EXPECT_EQ(kept(schema), schema);
+    EXPECT_EQ(kept(spaced), schema);
 }
 
 TEST(JsonSchema, SaysNothingOfAnObjectWithoutAnythingInIt)

@@ -168,187 +168,6 @@ struct Reader::State {
     Error error;
 };
 
-bool Reader::State::run(const Shape &root, void *target)
-{
-    char c = scanner.peek();
-
-    if (c != '{') {
-        Scalar scalar;
-        bool Field::*takes;
-
-        if (c == '[') {
-            return wrong_type("a JSON object", Type::array);
-        }
-
-        return scan_scalar(c, scalar, takes)
-            && wrong_type("a JSON object", scalar.type);
-    }
-
-    scanner.step();
-    fill(Frame{&root, target}, Type::object);
-
-    while (filled != 0) {
-        if (!next(c) || (c != '\0' && !value(c))) {
-            return false;
-        }
-    }
-
-    scanner.peek();
-
-    return scanner.at_end() || scanner.fail();
-}
-
-/// To the next value of the innermost level, whose first byte it gives; '\0':
-/// the level has ended.
-bool Reader::State::next(char &first)
-{
-    Level &level = top();
-    bool object = level.type == Type::object;
-    char c = scanner.peek();
-
-    if (c == (object ? '}' : ']')) {
-        first = '\0';
-        return end();
-    }
-
-    if (level.begun) {
-        if (c != ',') {
-            return scanner.fail();
-        }
-
-        scanner.step();
-        c = scanner.peek();
-    }
-
-    level.begun = true;
-
-    if (object) {
-        if (!(c == '"' && expected_name(level) ? scanner.colon()
-                                               : any_name(level)))
-        {
-            return false;
-        }
-
-        c = scanner.peek();
-
-    } else {
-        ++level.index;
-    }
-
-    first = c;
-    return !scanner.at_end() || scanner.fail();
-}
-
-/// Upstream writes its members in one order, from which some may be missing.
-bool Reader::State::expected_name(Level &level)
-{
-    constexpr std::size_t most_missing = 2;
-
-    std::size_t last = std::min(level.index + most_missing + 1,
-        level.shape->count);
-
-    for (std::size_t i = level.index; i < last; ++i) {
-        if (scanner.take(level.shape->fields[i].name)) {
-            level.field = &level.shape->fields[i];
-            level.index = i + 1;
-            return true;
-        }
-    }
-
-    return false;
-}
-
-bool Reader::State::any_name(Level &level)
-{
-    std::string_view name;
-    bool escaped;
-
-    if (!scanner.member(name, escaped)) {
-        return false;
-    }
-
-    level.field = find_field(level, escaped
-        ? String(name, true).decode(reader.arena_) : name);
-
-    return true;
-}
-
-bool Reader::State::end()
-{
-    Level level = top();
-
-    scanner.step();
-    --filled;
-
-    if (level.shape->close != nullptr) {
-        level.shape->close(reader, level.target);
-    }
-
-    return !failed;
-}
-
-bool Reader::State::value(char first)
-{
-    const Field *field = top().field;
-    std::size_t from = scanner.position();
-
-    if (first == '{' || first == '[') {
-        Type type = first == '{' ? Type::object : Type::array;
-
-        if (field != nullptr && field->raw == nullptr) {
-            return begin(type);
-        }
-
-        if (!skip()) {
-            return false;
-        }
-
-        if (field != nullptr) {
-            field->raw(reader, top().target, Raw{since(from), type});
-        }
-
-        return !failed;
-    }
-
-    Scalar scalar;
-    bool Field::*takes;
-
-    return scan_scalar(first, scalar, takes)
-           && (field == nullptr || take_scalar(*field, scalar, takes, from));
-}
-
-/// Of an object or array that is no raw one.
-bool Reader::State::begin(Type type)
-{
-    Level &level = top();
-    const Field &field = *level.field;
-
-    if (filled == max_depth) {
-        return too_deep();
-    }
-
-    auto open = type == Type::object ? field.open_object : field.open_array;
-
-    if (open == nullptr) {
-        return lenient() ? skip() : wrong_type(field.expected, type);
-    }
-
-    Frame frame = open(reader, level.target);
-
-    if (failed) {
-        return false;
-    }
-
-    if (frame.shape == nullptr) {
-        return skip();
-    }
-
-    scanner.step();
-    fill(frame, type);
-
-    return true;
-}
-
 bool Reader::State::skip()
 {
     return scanner.skip(max_depth - filled)
@@ -420,6 +239,187 @@ bool Reader::State::take_scalar(const Field &field, const Scalar &scalar,
     }
 
     return lenient() || wrong_type(field.expected, scalar.type);
+}
+
+/// Of an object or array that is no raw one.
+inline bool Reader::State::begin(Type type)
+{
+    Level &level = top();
+    const Field &field = *level.field;
+
+    if (filled == max_depth) {
+        return too_deep();
+    }
+
+    auto open = type == Type::object ? field.open_object : field.open_array;
+
+    if (open == nullptr) {
+        return lenient() ? skip() : wrong_type(field.expected, type);
+    }
+
+    Frame frame = open(reader, level.target);
+
+    if (failed) {
+        return false;
+    }
+
+    if (frame.shape == nullptr) {
+        return skip();
+    }
+
+    scanner.step();
+    fill(frame, type);
+
+    return true;
+}
+
+inline bool Reader::State::value(char first)
+{
+    const Field *field = top().field;
+    std::size_t from = scanner.position();
+
+    if (first == '{' || first == '[') {
+        Type type = first == '{' ? Type::object : Type::array;
+
+        if (field != nullptr && field->raw == nullptr) {
+            return begin(type);
+        }
+
+        if (!skip()) {
+            return false;
+        }
+
+        if (field != nullptr) {
+            field->raw(reader, top().target, Raw{since(from), type});
+        }
+
+        return !failed;
+    }
+
+    Scalar scalar;
+    bool Field::*takes;
+
+    return scan_scalar(first, scalar, takes)
+           && (field == nullptr || take_scalar(*field, scalar, takes, from));
+}
+
+inline bool Reader::State::end()
+{
+    Level level = top();
+
+    scanner.step();
+    --filled;
+
+    if (level.shape->close != nullptr) {
+        level.shape->close(reader, level.target);
+    }
+
+    return !failed;
+}
+
+/// Upstream writes its members in one order, from which some may be missing.
+inline bool Reader::State::expected_name(Level &level)
+{
+    constexpr std::size_t most_missing = 2;
+
+    std::size_t last = std::min(level.index + most_missing + 1,
+        level.shape->count);
+
+    for (std::size_t i = level.index; i < last; ++i) {
+        if (scanner.take(level.shape->fields[i].name)) {
+            level.field = &level.shape->fields[i];
+            level.index = i + 1;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+bool Reader::State::any_name(Level &level)
+{
+    std::string_view name;
+    bool escaped;
+
+    if (!scanner.member(name, escaped)) {
+        return false;
+    }
+
+    level.field = find_field(level, escaped
+        ? String(name, true).decode(reader.arena_) : name);
+
+    return true;
+}
+
+/// To the next value of the innermost level, whose first byte it gives; '\0':
+/// the level has ended.
+inline bool Reader::State::next(char &first)
+{
+    Level &level = top();
+    bool object = level.type == Type::object;
+    char c = scanner.peek();
+
+    if (c == (object ? '}' : ']')) {
+        first = '\0';
+        return end();
+    }
+
+    if (level.begun) {
+        if (c != ',') {
+            return scanner.fail();
+        }
+
+        scanner.step();
+        c = scanner.peek();
+    }
+
+    level.begun = true;
+
+    if (object) {
+        if (!(c == '"' && expected_name(level) ? scanner.colon()
+                                               : any_name(level)))
+        {
+            return false;
+        }
+
+        c = scanner.peek();
+
+    } else {
+        ++level.index;
+    }
+
+    first = c;
+    return !scanner.at_end() || scanner.fail();
+}
+
+bool Reader::State::run(const Shape &root, void *target)
+{
+    char c = scanner.peek();
+
+    if (c != '{') {
+        Scalar scalar;
+        bool Field::*takes;
+
+        if (c == '[') {
+            return wrong_type("a JSON object", Type::array);
+        }
+
+        return scan_scalar(c, scalar, takes)
+            && wrong_type("a JSON object", scalar.type);
+    }
+
+    scanner.step();
+    fill(Frame{&root, target}, Type::object);
+
+    while (filled != 0) {
+        if (!next(c) || (c != '\0' && !value(c))) {
+            return false;
+        }
+    }
+
+    scanner.peek();
+
+    return scanner.at_end() || scanner.fail();
 }
 
 Reader::Reader(Arena &arena, Strictness strictness)
