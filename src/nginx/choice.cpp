@@ -16,12 +16,27 @@ std::uint64_t half_of(std::string_view request_id, std::size_t from)
     constexpr std::size_t digits = 16;
     std::uint64_t number = 0;
 
-    for (char c : request_id.substr(std::min(from, request_id.size()),
-             digits))
-    {
-        number = number << 4
-                 | static_cast<std::uint64_t>(c <= '9' ? c - '0'
-                                                       : c - 'a' + 10);
+    if (request_id.size() < from + digits) {
+        return 0;
+    }
+
+    // Eight digits at once, two of them to a byte.
+    for (std::size_t i = from; i < from + digits; i += sizeof(number)) {
+        std::uint64_t eight = 0;
+
+        for (std::size_t k = 0; k < sizeof(eight); ++k) {
+            eight = eight << 8 | static_cast<unsigned char>(request_id[i + k]);
+        }
+
+        // '0' to '9' and 'a' to 'f' differ in one bit, by nine.
+        constexpr std::uint64_t ones = UINT64_C(0x0101010101010101);
+        std::uint64_t letters = eight >> 6 & ones;
+
+        eight = (eight & ones * 0x0f) + letters * 9;
+        eight = (eight | eight >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+        eight = (eight | eight >> 8) & UINT64_C(0x0000ffff0000ffff);
+        eight = (eight | eight >> 16) & UINT64_C(0x00000000ffffffff);
+        number = number << 32 | eight;
     }
 
     return number;

@@ -17,7 +17,7 @@ class Output {
 public:
     /// From this size on a slice that outlives the output is worth a segment
     /// of its own instead of a copy.
-    static constexpr std::size_t refer_from = 4096;
+    static constexpr std::size_t refer_from = 1024;
 
     Output(const Output &) = delete;
     Output &operator=(const Output &) = delete;
