@@ -17,7 +17,7 @@ struct Kept {
     void *first;
 };
 
-Kept lists[most_bits - least_bits + 1];
+[[maybe_unused]] Kept lists[most_bits - least_bits + 1];
 
 /// nullptr: blocks of that size are not kept.
 Kept *list_of([[maybe_unused]] std::size_t size)
