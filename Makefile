@@ -118,7 +118,7 @@ clean: ## remove build/
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | \
-	    expand -t 18
+	    expand -t 22
 	@echo
 	@echo '  NGINX=PATH       another nginx binary than the one on PATH'
 	@echo '  NGINX_SRC=DIR    build for an nginx source tree'

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -236,6 +237,9 @@ def main():
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     setup = None
+
+    # an end from outside, too, leaves no server behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     try:
         names = rows.named(
